@@ -1,0 +1,104 @@
+//! The run is over: because all its steps are, or before that.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Turn;
+use crate::expression::Scope;
+use crate::plan::StepNo;
+use crate::state::Tally;
+use crate::{Failure, RunState, RunStatus, StepKey, StepStatus};
+
+impl RunState {
+    /// Every step is over: the run completes with its output.
+    pub(super) fn finish(&mut self, turn: &mut Turn<'_>) {
+        match self.final_output(turn) {
+            Ok(output) => {
+                self.output = output;
+                self.end(turn, RunStatus::Completed, "run.completed", None);
+            }
+            Err(message) => {
+                let failure = Failure::fatal("expression", format!("output: {message}"));
+                let detail = json!({ "error": &failure });
+                self.error = Some(failure);
+                self.end(turn, RunStatus::Failed, "run.failed", Some(detail));
+            }
+        }
+    }
+
+    /// Ends the run while some of its steps are not over: what is in flight is aborted, what has
+    /// begun is cancelled, the rest is skipped.
+    pub(super) fn end_early(
+        &mut self,
+        turn: &mut Turn<'_>,
+        status: RunStatus,
+        failure: Option<Failure>,
+        detail: Option<Value>,
+    ) {
+        self.cut_all_short(turn);
+        self.error = failure;
+        let action = match status {
+            RunStatus::Cancelled => "run.cancelled",
+            RunStatus::TimedOut => "run.timed_out",
+            _ => "run.failed",
+        };
+        self.end(turn, status, action, detail);
+    }
+
+    /// A step with `on_error: skip_rest` failed: the run completes without the rest.
+    pub(super) fn skip_rest(&mut self, turn: &mut Turn<'_>) {
+        for step in &mut self.steps {
+            // A signal that came early has nobody to go to any more.
+            if step.status == StepStatus::Pending {
+                step.output = None;
+            }
+        }
+        self.cut_all_short(turn);
+        self.finish(turn);
+    }
+
+    fn cut_all_short(&mut self, turn: &mut Turn<'_>) {
+        for n in self.step_nos() {
+            self.cut_short(turn, StepKey::step(n));
+        }
+    }
+
+    /// Returns the place of every step.
+    pub(super) fn step_nos(&self) -> std::ops::Range<StepNo> {
+        0..StepNo::try_from(self.steps.len()).unwrap_or(StepNo::MAX)
+    }
+
+    /// Writes down the end of the run, as its last record.
+    fn end(
+        &mut self,
+        turn: &mut Turn<'_>,
+        status: RunStatus,
+        action: &'static str,
+        detail: Option<Value>,
+    ) {
+        let before = self.status.as_str();
+        self.set(status);
+        self.finished_at = Some(turn.now);
+        self.tally = Tally::default();
+        turn.must_commit();
+        self.record_run(turn, action, before, status.as_str(), detail);
+    }
+
+    fn final_output(&self, turn: &Turn<'_>) -> Result<Option<Arc<Value>>, String> {
+        if let Some(template) = &turn.plan.output {
+            let scope = Scope {
+                run: self,
+                plan: turn.plan,
+                item: None,
+            };
+            return template.render(scope).map(Arc::new).map(Some);
+        }
+        let completed = |step: &&_| {
+            let step: &crate::state::StepState = step;
+            step.status == StepStatus::Completed
+        };
+        let last = self.steps.iter().rev().find(completed);
+        Ok(last.and_then(|step| step.output.clone()))
+    }
+}

@@ -1,0 +1,115 @@
+//! An attempt came to its end: the step completes, is tried again later, or fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Turn;
+use crate::retry::RetryPolicy;
+use crate::state::{delta, later, planned};
+use crate::{Failure, Outcome, RunState, StepKey, StepStatus};
+
+/// How an attempt failed, and what that says about the next one.
+struct Failed {
+    failure: Failure,
+    /// What the step becomes if it is not tried again.
+    status: StepStatus,
+    http_status: Option<u16>,
+    retry_after: Option<Duration>,
+    agent_policy: Option<Arc<RetryPolicy>>,
+}
+
+impl RunState {
+    pub(super) fn outcome(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: StepKey,
+        attempt: u32,
+        outcome: Outcome,
+    ) {
+        let current = |step: &crate::state::StepState| step.in_flight && step.attempt == attempt;
+        if !self.find(key).is_some_and(current) {
+            return;
+        }
+        match outcome {
+            Outcome::Completed(output) => self.complete(turn, key, output),
+            Outcome::Failed {
+                failure,
+                status,
+                retry_after,
+                agent_policy,
+            } => self.failed(
+                turn,
+                key,
+                Failed {
+                    failure,
+                    status: StepStatus::Failed,
+                    http_status: status,
+                    retry_after,
+                    agent_policy,
+                },
+            ),
+            Outcome::TimedOut {
+                after,
+                agent_policy,
+            } => self.failed(
+                turn,
+                key,
+                Failed {
+                    failure: Failure::retryable(
+                        "timeout",
+                        format!("the attempt did not end within {} ms", after.as_millis()),
+                    ),
+                    status: StepStatus::TimedOut,
+                    http_status: None,
+                    retry_after: None,
+                    agent_policy,
+                },
+            ),
+        }
+    }
+
+    fn failed(&mut self, turn: &mut Turn<'_>, key: StepKey, failed: Failed) {
+        let fallback;
+        let policy = match (&planned(turn.plan, key).retry, &failed.agent_policy) {
+            (Some(own), _) => own,
+            (None, Some(agent)) => &**agent,
+            (None, None) => {
+                fallback = RetryPolicy::default();
+                &fallback
+            }
+        };
+        self.at_mut(key).max_attempts = policy.max_attempts;
+        let covered = policy.covers(&failed.failure, failed.http_status);
+        if covered && self.at(key).attempt < policy.max_attempts {
+            self.back_off(turn, key, policy, failed.retry_after, failed.failure);
+        } else {
+            self.fail(turn, key, failed.status, failed.failure);
+        }
+    }
+
+    /// Puts a step to rest until its next attempt.
+    pub(super) fn back_off(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: StepKey,
+        policy: &RetryPolicy,
+        retry_after: Option<Duration>,
+        failure: Failure,
+    ) {
+        let attempt = self.at(key).attempt;
+        let interval = policy.interval(attempt, self.jitter_seed(key));
+        let pause = interval.max(retry_after.unwrap_or_default());
+        let at = later(turn.now, delta(pause));
+        let detail = json!({ "attempt": attempt, "error": &failure, "next_attempt_at": at });
+        self.land(key);
+        let step = self.at_mut(key);
+        let before = step.status;
+        step.set(StepStatus::Waiting);
+        step.error = Some(failure);
+        self.sleep(key, Some(at));
+        turn.touch(key);
+        self.record_step(turn, key, "step.retrying", before, Some(detail));
+    }
+}

@@ -1,0 +1,158 @@
+//! What may happen to a run ([`Event`]), what must then be done ([`Effect`]) and what is written
+//! down about it ([`Record`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Failure, StepKey};
+
+/// Something that happened, in the order in which the driver heard of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A driver took the run: the first event after a load. Starts what is ready, and starts again
+    /// what a dead driver left running.
+    Begin {
+        /// Owners that died while they held it.
+        deaths: u16,
+    },
+    /// An attempt came to its end.
+    Outcome {
+        key: StepKey,
+        attempt: u32,
+        outcome: Outcome,
+    },
+    /// Time has passed: due delays, backoffs, waits and the run's timeout are looked at.
+    Tick,
+    /// An attempt has been in flight for long enough to be shown as running.
+    Linger { key: StepKey },
+    Cancel {
+        reason: Option<String>,
+        actor: String,
+        request_id: Option<String>,
+    },
+    Signal {
+        name: String,
+        payload: Value,
+        actor: String,
+        request_id: Option<String>,
+    },
+    Pause {
+        actor: String,
+        request_id: Option<String>,
+    },
+    Resume {
+        actor: String,
+        request_id: Option<String>,
+    },
+    /// The next generation was opened; says which completed steps run again as well.
+    Retry {
+        from_step: Option<String>,
+        reset: bool,
+    },
+    /// A child run is over.
+    ChildEnded {
+        key: StepKey,
+        child_run_id: Uuid,
+        result: Result<Value, Failure>,
+    },
+    /// The worker stops: an attempt was given up by it, and does not count.
+    GivenBack { key: StepKey },
+}
+
+/// What an attempt came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    Completed(Value),
+    Failed {
+        failure: Failure,
+        /// The HTTP status, where there was one (`retry_on`).
+        status: Option<u16>,
+        /// The agent's Retry-After.
+        retry_after: Option<Duration>,
+        /// The agent's policy, when the step has none of its own.
+        agent_policy: Option<Arc<crate::retry::RetryPolicy>>,
+    },
+    TimedOut {
+        after: Duration,
+        agent_policy: Option<Arc<crate::retry::RetryPolicy>>,
+    },
+}
+
+/// Something that the driver must do, after the decision is committed where
+/// [`crate::Decision::commit_first`] says so.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    Start(Attempt),
+    /// Drop this attempt's future; no outcome is awaited.
+    Abort(StepKey),
+    /// Insert this run in the same commit.
+    StartChild {
+        key: StepKey,
+        run_id: Uuid,
+        workflow: String,
+        version: Option<i32>,
+        input: Arc<Value>,
+        wait: bool,
+    },
+    /// Put a cancel message into the child's inbox in the same commit.
+    CancelChild {
+        run_id: Uuid,
+        reason: String,
+    },
+}
+
+/// One try of a step, to be made by a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    pub key: StepKey,
+    /// `score` or `score[17]`.
+    pub name: String,
+    pub attempt: u32,
+    pub generation: i32,
+    pub call: Call,
+    /// The step's own timeout; `None`: the agent's, else the worker's default.
+    pub timeout: Option<Duration>,
+}
+
+/// What to call, with everything filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    Agent {
+        agent: Arc<str>,
+        input: Arc<Value>,
+    },
+    Http {
+        method: Arc<str>,
+        url: String,
+        headers: Vec<(String, String)>,
+        body: Option<Value>,
+        expect_status: Vec<u16>,
+        sign: Option<String>,
+    },
+    Task {
+        task: Arc<str>,
+        input: Arc<Value>,
+    },
+}
+
+/// A line of the audit log about a run or one of its steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// 1, 2, 3 … within the run, without gaps.
+    pub sequence: i64,
+    /// The step's name; `None` for the run itself.
+    pub step: Option<String>,
+    /// `run.started`, `step.completed`, …
+    pub action: &'static str,
+    /// The status before and after, where it changed.
+    pub before: Option<&'static str>,
+    pub after: Option<&'static str>,
+    /// What else is worth knowing: attempt, error, reason. Never payloads.
+    pub detail: Option<Value>,
+    /// Who asked for it; `None`: the driver itself.
+    pub actor: Option<String>,
+    pub request_id: Option<String>,
+}

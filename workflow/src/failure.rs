@@ -1,0 +1,39 @@
+//! Why a step or a run did not complete, in the form that the API shows and the database keeps.
+
+use serde::{Deserialize, Serialize};
+
+/// The error of a run or a step: `{type, message, step, retryable}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// A stable word: `agent_error`, `http_status`, `connect`, `timeout`, `expression`,
+    /// `task_error`, `panic`, `lost`, `poisoned`, `run_timeout`, `child_failed`, `unknown_agent`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// One sentence for a person.
+    pub message: String,
+    /// The step it came from; absent when the run itself failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub step: Option<String>,
+    /// Whether trying again may help.
+    pub retryable: bool,
+}
+
+impl Failure {
+    /// Makes a failure that trying again will not mend.
+    pub fn fatal(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            message: message.into(),
+            step: None,
+            retryable: false,
+        }
+    }
+
+    /// Makes a failure that another attempt may mend.
+    pub fn retryable(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            retryable: true,
+            ..Self::fatal(kind, message)
+        }
+    }
+}

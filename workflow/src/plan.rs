@@ -1,0 +1,190 @@
+//! A definition made ready to run: one graph, every expression compiled, every default filled in.
+
+mod ancestors;
+mod compile;
+mod delay;
+mod kind;
+mod order;
+mod site;
+mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Time;
+use crate::expression::{Expression, Template};
+use crate::retry::RetryPolicy;
+use crate::validate::{Finding, Findings};
+
+pub(crate) use compile::compile;
+
+/// The place of a step in [`Plan::steps`].
+pub type StepNo = u16;
+
+/// A compiled workflow version. Immutable; shared by all runs of that version.
+#[derive(Debug)]
+pub struct Plan {
+    pub name: Arc<str>,
+    /// In an order in which every step stands after those it needs.
+    pub steps: Vec<PlannedStep>,
+    pub input_schema: Option<jsonschema::Validator>,
+    /// The run's output; without it, the output of the last step that completed.
+    pub output: Option<Template>,
+    /// From the start of the run, waits included.
+    pub timeout: Option<Duration>,
+    /// Attempts in flight at once over the whole run.
+    pub max_parallel: usize,
+}
+
+/// One node of the graph.
+#[derive(Debug)]
+pub struct PlannedStep {
+    pub name: Arc<str>,
+    pub kind: Kind,
+    pub needs: Vec<StepNo>,
+    pub dependents: Vec<StepNo>,
+    pub when: Option<Expression>,
+    /// `None`: the agent's policy for agent steps, [`RetryPolicy::default`] for the rest.
+    pub retry: Option<RetryPolicy>,
+    /// Of one attempt. `None`: the agent's, else the worker's default.
+    pub timeout: Option<Duration>,
+    pub on_error: OnError,
+    pub delivery: Delivery,
+}
+
+/// What the failure of a step does to its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// The run fails: what is in flight is aborted, what has not started is skipped.
+    Fail,
+    /// The steps after it go on; its output is null and `steps.<name>.error` is set.
+    Continue,
+    /// The rest is skipped and the run completes.
+    SkipRest,
+}
+
+/// Whether an attempt may be repeated after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    AtLeastOnce,
+    /// Its start is committed before it runs; after a crash it fails with `lost`.
+    AtMostOnce,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub enum Kind {
+    Agent {
+        agent: Arc<str>,
+        input: Template,
+    },
+    /// `http` and `webhook`.
+    Http {
+        method: Arc<str>,
+        url: Template,
+        headers: Vec<(String, Template)>,
+        body: Option<Template>,
+        expect_status: Vec<u16>,
+        sign: Option<Template>,
+    },
+    Delay(Delay),
+    Transform {
+        value: Template,
+    },
+    Decide {
+        rules: Vec<Rule>,
+        default: Option<Template>,
+    },
+    Map(Box<Map>),
+    Wait {
+        signal: Arc<str>,
+        timeout: Option<Duration>,
+        on_timeout: OnTimeout,
+    },
+    /// A child run.
+    Workflow {
+        workflow: Template,
+        version: Option<i32>,
+        input: Template,
+        wait: bool,
+    },
+    Task {
+        task: Arc<str>,
+        input: Template,
+    },
+}
+
+/// How long a `delay` lasts; [`Delay::due`] says until when.
+#[derive(Debug)]
+pub enum Delay {
+    For(Duration),
+    /// An expression giving seconds, an ISO 8601 duration, or (for `until`) a time.
+    Computed {
+        value: Template,
+        until: bool,
+    },
+    Until(Time),
+}
+
+/// The first rule whose `when` holds gives the value.
+#[derive(Debug)]
+pub struct Rule {
+    pub when: Expression,
+    pub value: Template,
+    pub reason: Option<Template>,
+}
+
+/// One step for each item of a list.
+#[derive(Debug)]
+pub struct Map {
+    pub items: Expression,
+    /// What runs for each item; its `name` is the map's. Never a `Map` itself.
+    pub step: PlannedStep,
+    pub max_parallel: usize,
+    /// So many items may fail before the map fails; a failed item's output is null.
+    pub tolerated_failures: usize,
+}
+
+/// What a `wait` comes to when nobody signals in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTimeout {
+    /// The step times out, and `on_error` applies.
+    Fail,
+    /// The step completes with null.
+    Continue,
+}
+
+impl Plan {
+    /// Compiles a definition that [`crate::validate`] found sound.
+    ///
+    /// # Errors
+    /// The findings, if it is not.
+    pub fn compile(definition: &crate::Definition) -> Result<Self, Findings> {
+        let document = serde_json::to_value(definition)
+            .map_err(|error| Findings(vec![Finding::malformed("", error.to_string())]))?;
+        crate::validate::check(&document).map(|(plan, _)| plan)
+    }
+
+    /// Checks a run's input against the version's JSON Schema; an empty list means it fits.
+    #[must_use]
+    pub fn check_input(&self, input: &Value) -> Vec<Finding> {
+        self.input_schema
+            .as_ref()
+            .map(|schema| crate::validate::violations(schema, input))
+            .unwrap_or_default()
+    }
+
+    /// Returns the step with this name.
+    #[must_use]
+    pub fn step_no(&self, name: &str) -> Option<StepNo> {
+        self.steps
+            .iter()
+            .position(|s| &*s.name == name)
+            .and_then(|n| StepNo::try_from(n).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! From rows to a run in memory, and back.
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use crate::expression::Cache;
+use crate::plan::{Kind, PlannedStep};
+use crate::retry::RetryPolicy;
+use crate::state::{StepState, Tally, delta, name_of, planned};
+use crate::{Plan, RunHeader, RunState, StepKey, StepSnapshot, StepStatus};
+
+impl RunState {
+    /// Makes the state again from what is stored. `steps` holds, for each step, the row of its
+    /// newest generation, in any order.
+    #[must_use]
+    pub fn restore(plan: &Plan, header: RunHeader, steps: Vec<StepSnapshot>) -> Self {
+        let mut states: Vec<StepState> = plan
+            .steps
+            .iter()
+            .map(|planned| StepState::new(header.generation, max_attempts(planned)))
+            .collect();
+        let (items, whole): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|row| row.key.item.is_some());
+        for row in whole {
+            if let Some(state) = states.get_mut(usize::from(row.key.step)) {
+                *state = from_row(&header, planned(plan, row.key), row);
+            }
+        }
+        // The lists first: they say which rows of items count.
+        for (planned, state) in plan.steps.iter().zip(&mut states) {
+            if let Kind::Map(map) = &planned.kind {
+                let fresh = StepState::new(header.generation, max_attempts(&map.step));
+                state.items = vec![fresh; list_len(state)];
+            }
+        }
+        for row in items {
+            let Some(map) = states.get_mut(usize::from(row.key.step)) else {
+                continue;
+            };
+            let listed_in = map.attempt;
+            let slot = row.key.item.and_then(|i| map.items.get_mut(i as usize));
+            if let Some(state) = slot
+                && u32::try_from(row.generation).is_ok_and(|g| g >= listed_in)
+            {
+                *state = from_row(&header, planned(plan, row.key), row);
+            }
+        }
+        let timeout = match header.timeout_ms {
+            Some(ms) => Some(TimeDelta::milliseconds(ms.max(0))),
+            None => plan.timeout.map(delta),
+        };
+        let seen = header.started_at.unwrap_or(header.created_at);
+        Self {
+            status: header.status,
+            tally: Tally::count(plan, &states),
+            header,
+            steps: states,
+            output: None,
+            error: None,
+            cancelled_by: None,
+            cancel_reason: None,
+            finished_at: None,
+            cache: Cache::default(),
+            draining: false,
+            begun: false,
+            seen,
+            rested_at: seen,
+            timeout,
+        }
+    }
+
+    /// Returns the row of a step as it is now.
+    #[must_use]
+    pub fn snapshot(&self, plan: &Plan, key: StepKey) -> StepSnapshot {
+        let step = self.at(key);
+        StepSnapshot {
+            key,
+            name: name_of(plan, key),
+            kind: word(&planned(plan, key).kind),
+            generation: step.generation,
+            status: step.status,
+            attempt: step.attempt,
+            max_attempts: step.max_attempts,
+            input: step.input.clone(),
+            output: step.output.clone(),
+            error: step.error.clone(),
+            started_at: step.started_at,
+            finished_at: step.finished_at,
+            wake_at: step.wake_at,
+            child_run_id: step.child_run_id,
+        }
+    }
+}
+
+fn from_row(header: &RunHeader, planned: &PlannedStep, row: StepSnapshot) -> StepState {
+    let waits_for_itself = match planned.kind {
+        Kind::Delay(_) | Kind::Wait { .. } => true,
+        Kind::Workflow { .. } => row.child_run_id.is_some(),
+        _ => false,
+    };
+    StepState {
+        status: row.status,
+        attempt: row.attempt,
+        input: row.input,
+        output: row.output,
+        error: row.error,
+        started_at: row.started_at,
+        finished_at: row.finished_at,
+        wake_at: row.wake_at,
+        child_run_id: row.child_run_id,
+        stored: row.generation == header.generation,
+        shown: row.status == StepStatus::Running,
+        lane: row.status == StepStatus::Waiting && waits_for_itself,
+        ..StepState::new(row.generation, row.max_attempts)
+    }
+}
+
+fn list_len(map: &StepState) -> usize {
+    match map.input.as_deref() {
+        Some(Value::Array(list)) => list.len(),
+        _ => 0,
+    }
+}
+
+/// Returns how many attempts a step has, before an agent's own policy is known.
+pub(crate) fn max_attempts(planned: &PlannedStep) -> u32 {
+    let own = planned.retry.as_ref().map(|policy| policy.max_attempts);
+    match planned.kind {
+        Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
+            own.unwrap_or_else(|| RetryPolicy::default().max_attempts)
+        }
+        Kind::Workflow { .. } => own.unwrap_or(1),
+        _ => 1,
+    }
+}
+
+/// Returns the definition's word for a kind.
+fn word(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Agent { .. } => "agent",
+        Kind::Http { .. } => "http",
+        Kind::Delay(_) => "delay",
+        Kind::Transform { .. } => "transform",
+        Kind::Decide { .. } => "decide",
+        Kind::Map(_) => "map",
+        Kind::Wait { .. } => "wait",
+        Kind::Workflow { .. } => "workflow",
+        Kind::Task { .. } => "task",
+    }
+}

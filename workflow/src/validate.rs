@@ -1,0 +1,104 @@
+//! Says everything that is wrong with a definition, each finding with a JSON pointer.
+//!
+//! The document is what a client posts, without `id` and whatever else identifies the stored
+//! workflow: the caller takes those out first. Its shape is checked against
+//! `schema/definition.json`; what is left of it is then compiled, which finds the broken rules. Both
+//! look at every field they can still read, so that one answer names all that is wrong.
+//!
+//! Whether the agents and workflows exist that it names, the caller looks up by [`References`].
+
+mod input_schema;
+mod shape;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Definition, Plan};
+
+pub(crate) use input_schema::{compile as compile_input_schema, violations};
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// RFC 6901 pointer into the document, `""` for the whole.
+    pub pointer: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// Whether the shape is wrong (unknown field, wrong type: 400) or a rule is broken (422).
+    #[serde(skip)]
+    pub malformed: bool,
+}
+
+/// All that is wrong, never empty.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the definition has {} finding(s)", .0.len())]
+pub struct Findings(pub Vec<Finding>);
+
+/// What a definition names outside itself; the caller checks that it exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// (pointer, agent name or id)
+    pub agents: Vec<(String, String)>,
+    /// (pointer, workflow slug or id), only literal ones
+    pub workflows: Vec<(String, String)>,
+}
+
+/// Reads and checks a definition.
+///
+/// # Errors
+/// Every finding, not only the first.
+pub fn validate(document: &Value) -> Result<(Definition, References), Findings> {
+    let (_, references) = check(document)?;
+    let definition = serde_json::from_value(document.clone())
+        .map_err(|error| Findings(vec![Finding::malformed("", error.to_string())]))?;
+    Ok((definition, references))
+}
+
+/// Returns what a document names outside itself, as far as it can be read: a broken one too.
+#[must_use]
+pub fn references(document: &Value) -> References {
+    crate::plan::compile(document).1
+}
+
+/// Checks a document and compiles it.
+pub(crate) fn check(document: &Value) -> Result<(Plan, References), Findings> {
+    let mut findings = shape::findings(document);
+    let (plan, references, broken) = crate::plan::compile(document);
+    for finding in broken {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    match plan {
+        Some(plan) if findings.is_empty() => Ok((plan, references)),
+        _ => Err(Findings(findings)),
+    }
+}
+
+impl Finding {
+    /// Makes a finding about a broken rule.
+    pub fn rule(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+            malformed: false,
+        }
+    }
+
+    /// Makes a finding about a wrong shape.
+    pub fn malformed(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            malformed: true,
+            ..Self::rule(pointer, detail)
+        }
+    }
+}
+
+/// Appends a token to a JSON pointer, escaped.
+pub(crate) fn push_token(pointer: &mut String, token: &str) {
+    pointer.push('/');
+    pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+}
+
+#[cfg(test)]
+mod tests;
