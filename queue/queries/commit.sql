@@ -1,0 +1,126 @@
+-- What drivers decided, in full. Parameters 1 to 40 are those of `queries/commit_lean.sql`. Each run's
+-- change of its job is one row of `d`, however many reasons it has: a row is updated once in a statement.
+-- turn: 'told' (another run's message arrives), 'kept', 'released', 'given_back', 'finished'.
+with owner as materialized (
+    select id from stepwell.worker
+    where id = $1 and epoch = $2 and status in ('alive', 'draining')
+    for key share
+),
+-- Two statements that touch the same jobs take them in the same order.
+changed as materialized (
+    select o.id as owner_id, d.*
+    from owner o,
+         unnest($30::uuid[], $31::text[], $32::bigint[], $33::timestamptz[], $34::int[], $35::text[], $36::text[],
+                $37::text[], $38::timestamptz[], $39::text[], $40::text[], $41::int[], $42::int[], $43::timestamptz[],
+                $44::text[], $45::boolean[], $46::smallint[])
+         as d (run_id, turn, sequence, started_at, generation, status, output, error, finished_at, cancelled_by,
+               cancel_reason, consumed, added, wake_at, blocked_on, paused, deaths)
+    join stepwell.job j on j.run_id = d.run_id
+    where d.turn = 'told' or j.worker_id = o.id
+    order by j.run_id
+    for update of j
+),
+steps as (
+    insert into stepwell.step
+        (run_id, step, item, generation, name, kind, status, attempt, max_attempts, input, output, error,
+         started_at, finished_at, wake_at, child_run_id, worker_id)
+    select s.run_id, s.step, s.item, s.generation, s.name, s.kind, s.status::stepwell.step_status, s.attempt, s.max_attempts,
+           s.input::json, s.output::json, s.error::json, s.started_at, s.finished_at, s.wake_at, s.child_run_id, o.id
+    from owner o,
+         unnest($3::uuid[], $4::smallint[], $5::int[], $6::int[], $7::text[], $8::text[], $9::text[], $10::smallint[],
+                $11::smallint[], $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
+                $17::timestamptz[], $18::uuid[])
+         as s (run_id, step, item, generation, name, kind, status, attempt, max_attempts, input, output, error,
+               started_at, finished_at, wake_at, child_run_id)
+),
+known_steps as (
+    update stepwell.step t
+    set status = s.status::stepwell.step_status, attempt = s.attempt, max_attempts = s.max_attempts,
+        input = s.input::json, output = s.output::json, error = s.error::json, started_at = s.started_at,
+        finished_at = s.finished_at, wake_at = s.wake_at, child_run_id = s.child_run_id, worker_id = o.id
+    from owner o,
+         unnest($47::uuid[], $48::smallint[], $49::int[], $50::int[], $51::text[], $52::smallint[], $53::smallint[],
+                $54::text[], $55::text[], $56::text[], $57::timestamptz[], $58::timestamptz[], $59::timestamptz[],
+                $60::uuid[])
+         as s (run_id, step, item, generation, status, attempt, max_attempts, input, output, error, started_at,
+               finished_at, wake_at, child_run_id)
+    where t.run_id = s.run_id and t.step = s.step and t.item = s.item and t.generation = s.generation
+    returning t.run_id
+),
+records as (
+    insert into stepwell.audit
+        (id, entity_type, entity_id, sequence, step, action, before, after, detail, actor, request_id)
+    select a.id, a.entity_type, a.entity_id, a.sequence, a.step, a.action, to_json(a.before), to_json(a.after),
+           a.detail::json, a.actor, a.request_id
+    from owner o,
+         unnest($19::uuid[], $20::text[], $21::uuid[], $22::bigint[], $23::text[], $24::text[], $25::text[],
+                $26::text[], $27::text[], $28::text[], $29::text[])
+         as a (id, entity_type, entity_id, sequence, step, action, before, after, detail, actor, request_id)
+),
+consumed as (
+    delete from stepwell.inbox i
+    using owner o, unnest($61::bigint[]) as c (id)
+    where i.id = c.id
+),
+-- A message for a run that is over by now has nobody to go to.
+told as (
+    insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
+    select m.run_id, m.kind, m.payload::json, m.actor, m.request_id
+    from unnest($62::uuid[], $63::text[], $64::text[], $65::text[], $66::text[])
+         as m (run_id, kind, payload, actor, request_id)
+    join changed c on c.run_id = m.run_id
+),
+-- A driver that lets go while messages are unread leaves the job due. Where the sequence is not known
+-- (0), it is that of the last record.
+moved as (
+    update stepwell.job j
+    set messages = j.messages - c.consumed + c.added,
+        state = (case
+            when c.turn = 'told' and j.state in ('timed', 'parked') then 'ready'
+            when c.turn in ('told', 'kept') then j.state::text
+            when c.turn = 'given_back' or j.messages - c.consumed + c.added > 0 then 'ready'
+            when c.wake_at is not null then 'timed'
+            else 'parked' end)::stepwell.job_state,
+        worker_id = case when c.turn in ('told', 'kept') then j.worker_id end,
+        run_at = case when c.turn = 'released' and j.messages - c.consumed + c.added <= 0 then c.wake_at end,
+        blocked_on = case when c.turn = 'released' and j.messages - c.consumed + c.added <= 0 then c.blocked_on::json end,
+        paused = coalesce(c.paused, j.paused),
+        deaths = case when c.turn = 'released' then 0 else j.deaths + c.deaths end,
+        started_at = coalesce(j.started_at, c.started_at),
+        sequence = case
+            when c.turn = 'told' then j.sequence
+            when c.sequence > 0 then c.sequence
+            else greatest(j.sequence, (select max(a.sequence) from stepwell.audit a where a.entity_id = j.run_id)) end
+    from changed c
+    where j.run_id = c.run_id and c.turn <> 'finished'
+    returning j.run_id, j.queue, j.state, c.turn
+),
+gone as (
+    delete from stepwell.job j
+    using changed c
+    where c.turn = 'finished' and j.run_id = c.run_id
+    returning c.*, j.awaited, j.messages, j.started_at as begun_at
+),
+over as (
+    update stepwell.run r
+    set status = g.status::stepwell.run_status, output = g.output::json, error = g.error::json,
+        started_at = coalesce(g.begun_at, g.started_at), finished_at = g.finished_at,
+        cancelled_by = g.cancelled_by, cancel_reason = g.cancel_reason, sequence = g.sequence
+    from gone g
+    where r.id = g.run_id and r.generation = g.generation and r.status = 'pending'
+    returning r.id, r.workflow_id, r.dedupe_key
+),
+freed as (
+    delete from stepwell.dedupe d using over o
+    where o.dedupe_key is not null and d.workflow_id = o.workflow_id and d.key = o.dedupe_key and d.run_id = o.id
+),
+unread as (
+    delete from stepwell.inbox i using gone g
+    where g.messages > 0 and i.run_id = g.run_id and i.id <> all ($61)
+)
+select exists (select from owner) as "owned!",
+       (select count(*) from over) as "finished!",
+       (select count(*) from known_steps) as "updated!",
+       array(select run_id from gone where awaited) as "ended!",
+       array(select distinct queue from moved where state = 'ready') as "due!",
+       array(select run_id from moved where turn = 'told' and state = 'leased') as "told!"

@@ -1,0 +1,165 @@
+//! The seam to apalis: its workers poll this backend, which yields the runs that the claim loop took.
+//!
+//! An `Err` from either stream would end an apalis worker, so there is none: a database that is away
+//! is waited for. Heartbeat, commits and rescue are tasks of their own and go on while apalis drains.
+//! A driver commits the end of its run itself, so there is nothing to acknowledge when it ends well;
+//! when it broke, its run is given back and a death counted, so that the poison limit holds.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use apalis_core::backend::TaskStream;
+use apalis_core::error::BoxDynError;
+use apalis_core::task::task_id::TaskId;
+use apalis_core::task::{Parts, Task, builder::TaskBuilder};
+use apalis_core::worker::context::WorkerContext;
+use apalis_core::worker::ext::ack::{Acknowledge, AcknowledgeLayer};
+use apalis_sql::config::Config;
+use apalis_sql::context::SqlContext;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::claim::desk::{Buffer, Desk};
+use crate::worker::Life;
+use crate::{Claimed, Committed, Committer, Error};
+
+/// What apalis knows of a run besides its [`Claimed`].
+pub type Context = SqlContext<PgPool>;
+
+/// Yields claimed runs to an apalis worker. Made by [`crate::Worker::backend`].
+#[derive(Debug)]
+pub struct Backend {
+    life: Arc<Life>,
+    committer: Committer,
+    stop: CancellationToken,
+    config: Config,
+}
+
+impl Backend {
+    pub(crate) fn new(life: Arc<Life>, committer: Committer, stop: CancellationToken) -> Self {
+        let queue = life.options.queues.first().map_or("", String::as_str);
+        let config = Config::new(queue)
+            .set_buffer_size(life.options.slots)
+            .set_keep_alive(life.options.heartbeat)
+            .set_reenqueue_orphaned_after(life.options.dead_after);
+        Self {
+            life,
+            committer,
+            stop,
+            config,
+        }
+    }
+
+    /// Looks at how drivers ended, and gives back the runs of those that broke.
+    #[must_use]
+    pub fn acknowledgement(&self) -> Acknowledgement {
+        Acknowledgement {
+            life: Arc::clone(&self.life),
+            committer: self.committer.clone(),
+        }
+    }
+
+    /// The settings in the words of apalis-sql.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl apalis_core::backend::Backend for Backend {
+    type Args = Claimed;
+    type IdType = Uuid;
+    type Context = Context;
+    type Error = Error;
+    type Stream = TaskStream<Task<Claimed, Context, Uuid>, Error>;
+    type Beat = BoxStream<'static, Result<(), Error>>;
+    type Layer = AcknowledgeLayer<Acknowledgement>;
+
+    /// Ticks with each heartbeat that the database took; ends when the worker is fenced.
+    fn heartbeat(&self, _: &WorkerContext) -> Self::Beat {
+        let beats = self.life.beats.subscribe();
+        let fenced = self.life.fenced.clone();
+        futures::stream::unfold((beats, fenced), |(mut beats, fenced)| async move {
+            tokio::select! {
+                () = fenced.cancelled() => None,
+                changed = beats.changed() => changed.is_ok().then_some((Ok(()), (beats, fenced))),
+            }
+        })
+        .boxed()
+    }
+
+    fn middleware(&self) -> Self::Layer {
+        AcknowledgeLayer::new(self.acknowledgement())
+    }
+
+    fn poll(self, _: &WorkerContext) -> Self::Stream {
+        let buffer = Arc::new(Buffer::default());
+        let stop = self.stop.child_token();
+        let slots = self.config.buffer_size();
+        let desk = Desk::new(
+            Arc::clone(&self.life),
+            self.committer,
+            Arc::clone(&buffer),
+            slots,
+        );
+        self.life.tasks.spawn(desk.run(stop.clone()));
+        let lock_by = self.life.id.to_string();
+        // A stream that is dropped asks for no more.
+        let asking = stop.drop_guard();
+        futures::stream::unfold((buffer, asking, lock_by), |state| async move {
+            let claimed = state.0.next().await?;
+            let task = task(claimed, &state.2);
+            Some((Ok(Some(task)), state))
+        })
+        .boxed()
+    }
+}
+
+fn task(claimed: Claimed, lock_by: &str) -> Task<Claimed, Context, Uuid> {
+    let context = Context::new()
+        .with_queue(claimed.queue.to_string())
+        .with_lock_by(Some(lock_by.to_owned()));
+    let run_id = claimed.header.id;
+    TaskBuilder::new(claimed)
+        .with_ctx(context)
+        .with_task_id(TaskId::new(run_id))
+        .build()
+}
+
+/// Looks at how a driver ended.
+#[derive(Clone, Debug)]
+pub struct Acknowledgement {
+    life: Arc<Life>,
+    committer: Committer,
+}
+
+impl<Res> Acknowledge<Res, Context, Uuid> for Acknowledgement {
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<(), Infallible>>;
+
+    fn ack(
+        &mut self,
+        ended: &Result<Res, BoxDynError>,
+        parts: &Parts<Context, Uuid>,
+    ) -> Self::Future {
+        let run_id = parts.task_id.as_ref().map(|id| *id.inner());
+        let broken = match (ended, run_id) {
+            (Err(error), Some(run_id)) if self.life.held.contains(run_id) => {
+                tracing::error!(%run_id, error = %error, "a driver broke; its run is given back");
+                run_id
+            }
+            _ => return Box::pin(std::future::ready(Ok(()))),
+        };
+        let committer = self.committer.clone();
+        Box::pin(async move {
+            if let Committed::Refused(reason) = committer.give_back_broken(broken).await {
+                tracing::error!(run_id = %broken, reason, "it could not be given back");
+            }
+            Ok(())
+        })
+    }
+}

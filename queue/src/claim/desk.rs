@@ -1,0 +1,378 @@
+//! The loop that claims: as many jobs as slots are free, as soon as there is due work, and otherwise
+//! when a hint, a timer or the poll says that there may be some.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use stepwell_workflow::{Failure, Record, RunStatus, Time};
+use tokio::sync::Notify;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Claimed;
+use super::floor::Pace;
+use super::take::{Ask, Taken, Unreadable, take};
+use crate::backoff::{Backoff, jittered};
+use crate::link::{Link, timed_out};
+use crate::listen::Hint;
+use crate::worker::Life;
+use crate::worker::owner::Owner;
+use crate::{Changes, Committer, End, Error};
+
+/// Jobs of one claim: more would keep the first of them waiting for the last.
+const CLAIM_MAX: usize = 500;
+/// How long one claim may take.
+const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Claimed runs on their way to their drivers.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    runs: Mutex<VecDeque<Claimed>>,
+    filled: Notify,
+    closed: CancellationToken,
+}
+
+impl Buffer {
+    /// Returns the next run; `None` when no more will come.
+    pub(crate) async fn next(&self) -> Option<Claimed> {
+        loop {
+            if let Some(claimed) = self.pop() {
+                return Some(claimed);
+            }
+            tokio::select! {
+                () = self.closed.cancelled() => return self.pop(),
+                () = self.filled.notified() => {}
+            }
+        }
+    }
+
+    fn pop(&self) -> Option<Claimed> {
+        self.lock().pop_front()
+    }
+
+    fn fill(&self, claimed: Vec<Claimed>) {
+        self.lock().extend(claimed);
+        self.filled.notify_one();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Claimed>> {
+        // A queue is whole between any two calls.
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One worker's claims.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    life: Arc<Life>,
+    committer: Committer,
+    buffer: Arc<Buffer>,
+    link: Link,
+    queues: Vec<(Arc<str>, Pace)>,
+    slots: usize,
+    hints: Receiver<Hint>,
+}
+
+/// How one look at the queues went.
+#[derive(Debug, Default)]
+struct Round {
+    /// Every free slot was filled: look again as soon as one is free.
+    filled: bool,
+    /// How long until there is something to do for sure.
+    wait: Option<Duration>,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        life: Arc<Life>,
+        committer: Committer,
+        buffer: Arc<Buffer>,
+        slots: usize,
+    ) -> Self {
+        let queues = life.options.queues.iter();
+        Self {
+            link: life.store.steady_link(),
+            queues: queues
+                .map(|q| (Arc::from(q.as_str()), Pace::new()))
+                .collect(),
+            hints: life.store.hints(),
+            slots,
+            life,
+            committer,
+            buffer,
+        }
+    }
+
+    /// Claims until `stop`, then gives back what nobody has taken out of the buffer.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut backoff = Backoff::new();
+        let life = Arc::clone(&self.life);
+        let over =
+            || stop.is_cancelled() || life.fenced.is_cancelled() || life.ended.is_cancelled();
+        while !over() {
+            let free = self.slots.saturating_sub(life.held.len());
+            let idle = free == 0 || life.draining.is_cancelled();
+            let round = if idle {
+                Ok(Round::default())
+            } else {
+                self.round(free).await
+            };
+            let wait = match round {
+                Ok(Round { filled: true, .. }) => {
+                    backoff.reset();
+                    continue;
+                }
+                Ok(Round { wait, .. }) => {
+                    backoff.reset();
+                    let poll = jittered(life.options.poll);
+                    wait.map_or(poll, |wait| wait.min(poll))
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a claim failed");
+                    self.link.forget();
+                    // Jobs may be ours without our knowing.
+                    life.doubt();
+                    backoff.step()
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = life.fenced.cancelled() => {}
+                () = life.ended.cancelled() => {}
+                () = self.called(idle) => {}
+                () = life.stirred.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        self.close().await;
+    }
+
+    /// Waits for a hint that one of our queues has work. `idle`: it would be of no use.
+    async fn called(&mut self, idle: bool) {
+        if idle {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            match self.hints.recv().await {
+                Ok(Hint::Work { queue }) if self.queues.iter().any(|(q, _)| **q == *queue) => {
+                    return;
+                }
+                Ok(Hint::Lagged) | Err(RecvError::Lagged(_)) => {
+                    self.doubt_floors();
+                    return;
+                }
+                Ok(_) => {}
+                // The store is closed.
+                Err(RecvError::Closed) => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    /// What was heard up to now, the next claim sees anyway.
+    fn forget_hints(&mut self) {
+        loop {
+            match self.hints.try_recv() {
+                Ok(Hint::Lagged) | Err(TryRecvError::Lagged(_)) => self.doubt_floors(),
+                Ok(_) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn doubt_floors(&mut self) {
+        for (_, pace) in &mut self.queues {
+            pace.doubt();
+        }
+    }
+
+    /// Looks at the queues in order of preference, until the slots are filled.
+    async fn round(&mut self, free: usize) -> Result<Round, Error> {
+        let life = Arc::clone(&self.life);
+        // Before the look, so that nothing that comes during it is missed.
+        self.forget_hints();
+        let own_wake_at = life.take_wake_at();
+        let mut left = free.min(CLAIM_MAX);
+        let mut round = Round::default();
+        let mut skew = None;
+        for n in 0..self.queues.len() {
+            while let Some((queue, pace)) = self.queues.get(n) {
+                let (floor, full) = pace.next(Instant::now());
+                let queue = Arc::clone(queue);
+                let taken = self.claim(&queue, floor, left).await?;
+                if !taken.owned {
+                    life.wake_at(own_wake_at);
+                    return self.lost().await;
+                }
+                skew = Some(taken.now - chrono::Utc::now());
+                let counters = &life.store.desk.counters;
+                counters.claims.add(1);
+                counters.full_scans.add(usize::from(full));
+                let scanned = taken.scanned;
+                let due_in = taken.next_due.map(|due| until(due, taken.now));
+                left = left.saturating_sub(scanned.found);
+                let now = Instant::now();
+                let Some((_, pace)) = self.queues.get_mut(n) else {
+                    break;
+                };
+                pace.note(full, scanned, now);
+                let full_scan_in = pace.full_scan_in(now);
+                let again = !full && left > 0 && pace.next(now).1;
+                self.hand_over(taken).await;
+                for wait in [due_in, full_scan_in].into_iter().flatten() {
+                    round.wait = Some(round.wait.map_or(wait, |least| least.min(wait)));
+                }
+                if !again {
+                    break;
+                }
+            }
+            if left == 0 {
+                round.filled = true;
+                break;
+            }
+        }
+        // The times that drivers gave us are by our clock; the database's decides.
+        if let (Some(at), Some(skew)) = (own_wake_at, skew) {
+            let now = chrono::Utc::now() + skew;
+            if at > now {
+                let wait = until(at, now);
+                round.wait = Some(round.wait.map_or(wait, |least| least.min(wait)));
+            }
+        }
+        Ok(round)
+    }
+
+    async fn claim(
+        &mut self,
+        queue: &Arc<str>,
+        floor: super::floor::Floor,
+        wanted: usize,
+    ) -> Result<Taken, Error> {
+        let life = &self.life;
+        let _no_reconciliation = life.claiming.lock().await;
+        let ask = Ask {
+            worker_id: life.id,
+            epoch: life.epoch.load(Ordering::Acquire),
+            queue,
+            floor,
+            wanted,
+        };
+        let connection = self.link.get().await?;
+        let taken = tokio::time::timeout(CLAIM_TIMEOUT, take(connection, ask))
+            .await
+            .map_err(|_| Error::Unavailable(timed_out("a claim")))??;
+        let claimed = taken.claimed.iter().map(|claimed| claimed.header.id);
+        let unreadable = taken.unreadable.iter().map(|run| run.run_id);
+        life.held.insert(claimed.chain(unreadable));
+        Ok(taken)
+    }
+
+    /// Nothing was claimed, because this worker is not alive, is draining, or is in another epoch.
+    async fn lost(&mut self) -> Result<Round, Error> {
+        let owner = self.life.look_up_owner(&mut self.link).await?;
+        Ok(Round {
+            filled: false,
+            wait: (owner == Owner::Alive && !self.life.draining.is_cancelled())
+                .then_some(Duration::ZERO),
+        })
+    }
+
+    /// Passes claimed runs on, and sees to those that no driver can take up.
+    async fn hand_over(&mut self, taken: Taken) {
+        let life = &self.life;
+        life.store
+            .desk
+            .counters
+            .claimed_runs
+            .add(taken.claimed.len());
+        if !taken.claimed.is_empty() {
+            self.buffer.fill(taken.claimed);
+        }
+        for run in taken.unreadable {
+            tracing::error!(run_id = %run.run_id, problem = run.problem, "a stored run cannot be read; failing it");
+            let committer = self.committer.clone();
+            life.tasks.spawn(async move {
+                let _ = committer.commit(failed(run)).await;
+            });
+        }
+        if taken.orphans.is_empty() {
+            return;
+        }
+        tracing::error!(runs = ?taken.orphans, "jobs without a run are dropped");
+        if let Err(error) = drop_jobs(&mut self.link, life.id, &taken.orphans).await {
+            tracing::warn!(%error, "they could not be dropped");
+            life.doubt();
+        }
+    }
+
+    async fn close(&mut self) {
+        self.buffer.closed.cancel();
+        let giving_back: Vec<_> = std::iter::from_fn(|| self.buffer.pop())
+            .map(|claimed| {
+                let changes = Changes {
+                    run_id: claimed.header.id,
+                    generation: claimed.header.generation,
+                    sequence: claimed.header.sequence,
+                    end: Some(End::GivenBack),
+                    ..Changes::default()
+                };
+                self.committer.commit(changes)
+            })
+            .collect();
+        futures::future::join_all(giving_back).await;
+        self.link.close().await;
+    }
+}
+
+/// Returns how long until `at`, rounded up.
+fn until(at: Time, now: Time) -> Duration {
+    (at - now).to_std().unwrap_or_default() + Duration::from_micros(500)
+}
+
+/// Ends a run that cannot be read.
+fn failed(run: Unreadable) -> Changes {
+    let failure = Failure::fatal(
+        "corrupt",
+        format!("what is stored cannot be read: {}", run.problem),
+    );
+    let sequence = run.sequence + 1;
+    Changes {
+        run_id: run.run_id,
+        generation: run.generation,
+        records: vec![Record {
+            sequence,
+            step: None,
+            action: "run.failed",
+            before: None,
+            after: Some(RunStatus::Failed.as_str()),
+            detail: Some(serde_json::json!({ "error": failure })),
+            actor: None,
+            request_id: None,
+        }],
+        sequence,
+        end: Some(End::Finished {
+            status: RunStatus::Failed,
+            output: None,
+            error: Some(failure),
+            finished_at: chrono::Utc::now(),
+            cancelled_by: None,
+            cancel_reason: None,
+            parent: run.parent,
+        }),
+        ..Changes::default()
+    }
+}
+
+async fn drop_jobs(link: &mut Link, worker_id: Uuid, run_ids: &[Uuid]) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from stepwell.job where run_id = any ($1) and worker_id = $2",
+        run_ids,
+        worker_id
+    )
+    .execute(link.get().await?)
+    .await?;
+    Ok(())
+}

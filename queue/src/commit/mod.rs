@@ -1,0 +1,111 @@
+//! What drivers decided is written: whatever has piled up while the last commit was in flight goes
+//! into the next one, as one statement over arrays, fenced by the worker's own row (D4).
+//!
+//! [`encode`] makes rows of one driver's changes, [`batch`] gathers the rows of many drivers as
+//! columns, [`lane`] decides what is in a batch and who hears what, [`write`] holds the statements.
+
+mod batch;
+mod encode;
+mod lane;
+mod write;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use stepwell_workflow::snapshot::Parent;
+use stepwell_workflow::{BlockedOn, Failure, Record, RunStatus, StepSnapshot, Time};
+use uuid::Uuid;
+
+pub(crate) use lane::Lanes;
+
+use crate::inbox::Word;
+use crate::{Actor, NewRun};
+
+/// All that one driver wants written at once. Either all of it is committed or none.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub run_id: Uuid,
+    pub generation: i32,
+    pub steps: Vec<StepWrite>,
+    pub records: Vec<Record>,
+    /// Ids of the inbox messages that were taken in.
+    pub consumed: Vec<i64>,
+    /// Set with the first commit of a generation.
+    pub started_at: Option<Time>,
+    pub children: Vec<NewRun>,
+    /// Messages to other runs (cancel a child).
+    pub messages: Vec<(Uuid, Word, Actor)>,
+    /// The number of the last record, those of earlier commits included.
+    pub sequence: i64,
+    /// `None`: the driver keeps the job.
+    pub end: Option<End>,
+}
+
+/// A step row to be written.
+#[derive(Debug)]
+pub struct StepWrite {
+    pub snapshot: StepSnapshot,
+    /// Whether the row exists in this generation: updated, else inserted.
+    pub exists: bool,
+}
+
+/// How a driver lets go of its run.
+#[derive(Debug)]
+pub enum End {
+    /// The run is over: the job row goes, the run row gets its outcome, the parent hears of it.
+    Finished {
+        status: RunStatus,
+        output: Option<Arc<Value>>,
+        error: Option<Failure>,
+        finished_at: Time,
+        cancelled_by: Option<String>,
+        cancel_reason: Option<String>,
+        parent: Option<Parent>,
+    },
+    /// Nothing to do before `wake_at`, or (`None`) before a message comes.
+    Released {
+        wake_at: Option<Time>,
+        blocked_on: BlockedOn,
+        paused: bool,
+    },
+    /// The worker stops: due at once for another.
+    GivenBack,
+}
+
+/// What came of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    Done,
+    /// This worker is no longer alive to the database: nothing was written, and nothing of this
+    /// run may be done any more.
+    Fenced,
+    /// The connection broke in the middle: it may or may not be written. The run must be dropped
+    /// from memory; its job is given back as soon as the database answers, and whoever takes it
+    /// reads what is true.
+    Unknown,
+    /// The database will never take these changes, for this reason: nothing was written. The
+    /// driver still holds the run and should fail it.
+    Refused(String),
+}
+
+/// A handle on the group commit of one worker. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Committer {
+    pub(crate) lanes: Arc<Lanes>,
+}
+
+impl Committer {
+    /// Returns when these changes are durable, or are known not to be. Waits through a database
+    /// that is away.
+    pub async fn commit(&self, changes: Changes) -> Committed {
+        // Done here, in the driver's task, so that it uses every core.
+        let rows = encode::encode(changes, self.lanes.actor());
+        self.lanes.put(rows).await
+    }
+
+    /// Gives a run back whose driver broke: a death is counted, as if its worker had died. Whatever
+    /// that driver had committed is in the database by then.
+    pub(crate) async fn give_back_broken(&self, run_id: Uuid) -> Committed {
+        self.lanes.put(encode::broken(run_id)).await
+    }
+}

@@ -1,0 +1,221 @@
+//! The statements of the group commit.
+
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+use super::batch::Batch;
+use crate::enqueue::{RunColumns, insert_runs};
+
+/// What a commit says afterwards.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// `false`: the worker is not alive, or not in this epoch, and nothing was written.
+    pub(super) owned: bool,
+    pub(super) finished: i64,
+    pub(super) updated: i64,
+    /// Finished runs that somebody waits for.
+    pub(super) ended: Vec<Uuid>,
+    /// Queues with jobs that are due now.
+    pub(super) due: Vec<String>,
+    /// Runs that got a message while a driver holds them.
+    pub(super) told: Vec<Uuid>,
+}
+
+/// Writes a batch: one statement, or a transaction when new runs come with it.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    worker_id: Uuid,
+    epoch: i32,
+    batch: &Batch<'_>,
+) -> Result<Written, sqlx::Error> {
+    if batch.children.is_empty() {
+        return statement(connection, worker_id, epoch, batch).await;
+    }
+    let mut transaction = connection.begin().await?;
+    let mut written = statement(&mut transaction, worker_id, epoch, batch).await?;
+    if written.owned {
+        let children = RunColumns::of(batch.children.iter().copied());
+        insert_runs(&mut transaction, children).await?;
+        transaction.commit().await?;
+        let queues = batch.children.iter().map(|child| child.queue.to_string());
+        written.due.extend(queues);
+        written.due.sort_unstable();
+        written.due.dedup();
+    } else {
+        transaction.rollback().await?;
+    }
+    Ok(written)
+}
+
+async fn statement(
+    connection: &mut PgConnection,
+    worker_id: Uuid,
+    epoch: i32,
+    batch: &Batch<'_>,
+) -> Result<Written, sqlx::Error> {
+    if batch.is_lean() {
+        lean(connection, worker_id, epoch, batch).await
+    } else {
+        full(connection, worker_id, epoch, batch).await
+    }
+}
+
+async fn lean(
+    connection: &mut PgConnection,
+    worker_id: Uuid,
+    epoch: i32,
+    batch: &Batch<'_>,
+) -> Result<Written, sqlx::Error> {
+    let Batch {
+        inserts: s,
+        records: a,
+        jobs: j,
+        ..
+    } = batch;
+    let row = sqlx::query_file!(
+        "queries/commit_lean.sql",
+        worker_id,
+        epoch,
+        &s.run_id,
+        &s.step,
+        &s.item,
+        &s.generation,
+        &s.name as _,
+        &s.kind as _,
+        &s.status as _,
+        &s.attempt,
+        &s.max_attempts,
+        &s.input as _,
+        &s.output as _,
+        &s.error as _,
+        &s.started_at as _,
+        &s.finished_at as _,
+        &s.wake_at as _,
+        &s.child_run_id as _,
+        &a.id,
+        &a.entity_type as _,
+        &a.entity_id,
+        &a.sequence,
+        &a.step as _,
+        &a.action as _,
+        &a.before as _,
+        &a.after as _,
+        &a.detail as _,
+        &a.actor as _,
+        &a.request_id as _,
+        &j.run_id,
+        &j.turn as _,
+        &j.sequence,
+        &j.started_at as _,
+        &j.generation,
+        &j.status as _,
+        &j.output as _,
+        &j.error as _,
+        &j.finished_at as _,
+        &j.cancelled_by as _,
+        &j.cancel_reason as _,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Written {
+        owned: row.owned,
+        finished: row.finished,
+        ended: row.ended,
+        ..Written::default()
+    })
+}
+
+async fn full(
+    connection: &mut PgConnection,
+    worker_id: Uuid,
+    epoch: i32,
+    batch: &Batch<'_>,
+) -> Result<Written, sqlx::Error> {
+    let Batch {
+        inserts: s,
+        updates: u,
+        records: a,
+        jobs: j,
+        messages: m,
+        ..
+    } = batch;
+    let row = sqlx::query_file!(
+        "queries/commit.sql",
+        worker_id,
+        epoch,
+        &s.run_id,
+        &s.step,
+        &s.item,
+        &s.generation,
+        &s.name as _,
+        &s.kind as _,
+        &s.status as _,
+        &s.attempt,
+        &s.max_attempts,
+        &s.input as _,
+        &s.output as _,
+        &s.error as _,
+        &s.started_at as _,
+        &s.finished_at as _,
+        &s.wake_at as _,
+        &s.child_run_id as _,
+        &a.id,
+        &a.entity_type as _,
+        &a.entity_id,
+        &a.sequence,
+        &a.step as _,
+        &a.action as _,
+        &a.before as _,
+        &a.after as _,
+        &a.detail as _,
+        &a.actor as _,
+        &a.request_id as _,
+        &j.run_id,
+        &j.turn as _,
+        &j.sequence,
+        &j.started_at as _,
+        &j.generation,
+        &j.status as _,
+        &j.output as _,
+        &j.error as _,
+        &j.finished_at as _,
+        &j.cancelled_by as _,
+        &j.cancel_reason as _,
+        &j.consumed,
+        &j.added,
+        &j.wake_at as _,
+        &j.blocked_on as _,
+        &j.paused as _,
+        &j.deaths,
+        &u.run_id,
+        &u.step,
+        &u.item,
+        &u.generation,
+        &u.status as _,
+        &u.attempt,
+        &u.max_attempts,
+        &u.input as _,
+        &u.output as _,
+        &u.error as _,
+        &u.started_at as _,
+        &u.finished_at as _,
+        &u.wake_at as _,
+        &u.child_run_id as _,
+        &batch.consumed,
+        &m.run_id,
+        &m.kind as _,
+        &m.payload as _,
+        &m.actor as _,
+        &m.request_id as _,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Written {
+        owned: row.owned,
+        finished: row.finished,
+        updated: row.updated,
+        ended: row.ended,
+        due: row.due,
+        told: row.told,
+    })
+}

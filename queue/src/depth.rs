@@ -1,0 +1,88 @@
+//! How much lies in each queue. A large job table is sampled, as counting it would cost more than
+//! claiming from it.
+
+use stepwell_workflow::Time;
+use uuid::Uuid;
+
+use crate::{Error, Store};
+
+/// Jobs up to which they are counted one by one.
+const EXACT_MAX: f32 = 100_000.0;
+
+/// What lies in one queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Depth {
+    pub queue: String,
+    pub ready: u64,
+    pub timed: u64,
+    pub leased: u64,
+    pub parked: u64,
+    /// When the oldest due job was created or became due.
+    pub oldest_due: Option<Time>,
+    /// The numbers come from a sample.
+    pub estimated: bool,
+}
+
+impl Store {
+    /// Counts the jobs of each queue.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn depth(&self) -> Result<Vec<Depth>, Error> {
+        let size = sqlx::query_scalar!(
+            r#"select reltuples as "size!" from pg_class where oid = 'stepwell.job'::regclass"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let percent = (EXACT_MAX / size.max(1.0) * 100.0).min(100.0);
+        let estimated = percent < 100.0;
+        let rows = sqlx::query!(
+            r#"select queue as "queue!",
+                      count(*) filter (where state = 'ready') as "ready!",
+                      count(*) filter (where state = 'timed') as "timed!",
+                      count(*) filter (where state = 'leased') as "leased!",
+                      count(*) filter (where state = 'parked') as "parked!",
+                      (array_agg(run_id order by run_id) filter (where state = 'ready'))[1] as oldest_ready,
+                      min(run_at) filter (where state = 'timed' and run_at <= now()) as oldest_timed
+               from stepwell.job tablesample system ($1)
+               group by queue order by queue"#,
+            percent
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let scale = f64::from(100.0 / percent);
+        let scaled =
+            |count: i64| (u32::try_from(count).map_or(f64::MAX, f64::from) * scale).round();
+        let whole = |count: i64| {
+            // Not negative and far below 2^52.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "see above"
+            )]
+            let whole = scaled(count) as u64;
+            whole
+        };
+        Ok(rows
+            .into_iter()
+            .map(|row| Depth {
+                queue: row.queue,
+                ready: whole(row.ready),
+                timed: whole(row.timed),
+                leased: whole(row.leased),
+                parked: whole(row.parked),
+                oldest_due: [row.oldest_ready.and_then(created_at), row.oldest_timed]
+                    .into_iter()
+                    .flatten()
+                    .min(),
+                estimated,
+            })
+            .collect())
+    }
+}
+
+/// Returns the instant that a UUIDv7 holds.
+fn created_at(id: Uuid) -> Option<Time> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Time::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}

@@ -1,0 +1,45 @@
+//! A run that no driver has had is cancelled on the spot: no worker need be up for that.
+
+use sqlx::PgConnection;
+use stepwell_workflow::Failure;
+use uuid::Uuid;
+
+use crate::text::clean;
+use crate::{Actor, Error};
+
+/// Whom to tell.
+#[derive(Debug)]
+pub(super) struct Cancelled {
+    pub(super) awaited: bool,
+    /// The queue of a parent that is due now.
+    pub(super) parent_queue: Option<String>,
+    /// A parent that a driver holds.
+    pub(super) parent_leased: Option<Uuid>,
+}
+
+/// Cancels the run; `None` when somebody had it, or it is over, or there is none.
+pub(super) async fn unbegun(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    reason: Option<&str>,
+    actor: &Actor,
+) -> Result<Option<Cancelled>, Error> {
+    let failure = Failure::fatal("child_failed", "the child run was cancelled");
+    let failure = serde_json::to_string(&failure).map_err(|e| Error::Corrupt(e.to_string()))?;
+    let row = sqlx::query_file!(
+        "queries/cancel_unbegun.sql",
+        run_id,
+        reason.map(clean) as _,
+        clean(&actor.name) as _,
+        actor.request_id.as_deref().map(clean) as _,
+        Uuid::now_v7(),
+        failure,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Cancelled {
+        awaited: row.awaited,
+        parent_queue: row.parent_queue,
+        parent_leased: row.parent_leased,
+    }))
+}

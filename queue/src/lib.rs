@@ -1,0 +1,43 @@
+//! Stepwell on Postgres: every SQL statement of the product.
+//!
+//! Callers hold a [`Store`] and speak in domain types; nothing here knows HTTP, and nothing that
+//! crosses this crate's edge is a database row.
+
+pub mod actor;
+pub mod agent;
+pub mod audit;
+pub mod backend;
+mod backoff;
+pub mod claim;
+pub mod commit;
+pub mod counters;
+pub mod depth;
+pub mod enqueue;
+pub mod error;
+mod heed;
+pub mod idempotency;
+pub mod inbox;
+mod link;
+pub mod listen;
+pub mod migrate;
+pub mod new_run;
+mod notify;
+mod partition;
+pub mod run;
+pub mod secret;
+pub mod store;
+mod text;
+pub mod worker;
+pub mod workflow;
+
+pub use actor::Actor;
+pub use claim::Claimed;
+pub use commit::{Changes, Committed, Committer, End};
+pub use enqueue::Enqueued;
+pub use error::Error;
+pub use inbox::{Message, Retried, Sent};
+pub use new_run::NewRun;
+pub use run::Run;
+pub use store::Store;
+pub use worker::Worker;
+pub use workflow::{NewWorkflow, PlannedVersion, Workflow};

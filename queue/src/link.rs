@@ -1,0 +1,109 @@
+//! A connection that one loop owns. It is made when it is needed, and forgotten when it breaks.
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use crate::Error;
+
+/// How long a connection may take to open: beyond it, the host is held to be away.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection unused for longer is asked for a sign of life first: the server may have restarted
+/// since, and then a statement's outcome need not stay unknown.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// How long Postgres keeps a transaction of ours that says nothing: a worker frozen in the middle
+/// of one must not hold its locks until it thaws.
+const IDLE_IN_TRANSACTION: &str = "10s";
+
+/// Makes plans of hot statements independent of what the tables held when they were planned: index
+/// scans inside nested loops, with partitions chosen at run time.
+const STEADY_PLANS: [(&str, &str); 7] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+    ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+];
+
+/// Returns the options of connections for hot statements. Behind a pooler in transaction mode a
+/// session's settings would leak to others, so there they are left alone.
+pub(crate) fn steady(options: &PgConnectOptions, direct: bool) -> PgConnectOptions {
+    if direct {
+        options.clone().options(STEADY_PLANS)
+    } else {
+        options.clone()
+    }
+}
+
+/// Returns the options of connections that serve requests. Their statements touch few rows of many
+/// partitions: JIT takes a second to compile what then runs for a millisecond.
+pub(crate) fn brief(options: &PgConnectOptions, direct: bool) -> PgConnectOptions {
+    if direct {
+        options.clone().options([("jit", "off")])
+    } else {
+        options.clone()
+    }
+}
+
+/// One connection, or none at the moment.
+#[derive(Debug)]
+pub(crate) struct Link {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
+    used_at: Instant,
+}
+
+impl Link {
+    pub(crate) fn new(options: PgConnectOptions) -> Self {
+        Self {
+            options,
+            connection: None,
+            used_at: Instant::now(),
+        }
+    }
+
+    /// Returns the connection, opening it if there is none.
+    pub(crate) async fn get(&mut self) -> Result<&mut PgConnection, Error> {
+        if let Some(connection) = &mut self.connection
+            && self.used_at.elapsed() > TRUSTED_FOR
+        {
+            let alive = tokio::time::timeout(CONNECT_TIMEOUT, connection.ping()).await;
+            if !matches!(alive, Ok(Ok(()))) {
+                self.connection = None;
+            }
+        }
+        self.used_at = Instant::now();
+        if self.connection.is_none() {
+            let opened = tokio::time::timeout(CONNECT_TIMEOUT, self.options.connect())
+                .await
+                .map_err(|_| timed_out("connecting"))??;
+            self.connection = Some(opened);
+        }
+        self.connection
+            .as_mut()
+            .ok_or_else(|| Error::Unavailable(sqlx::Error::WorkerCrashed))
+    }
+
+    /// Drops a connection that can no longer be trusted.
+    pub(crate) fn forget(&mut self) {
+        self.connection = None;
+    }
+
+    /// Says goodbye to the server.
+    pub(crate) async fn close(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let _ = tokio::time::timeout(CONNECT_TIMEOUT, connection.close()).await;
+        }
+    }
+}
+
+/// An operation that took too long, as an error of the connection.
+pub(crate) fn timed_out(what: &str) -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        format!("{what} took too long"),
+    ))
+}

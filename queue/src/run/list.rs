@@ -1,0 +1,134 @@
+//! Runs, page by page, newest or oldest first.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+use stepwell_workflow::{RunStatus, Time};
+use uuid::Uuid;
+
+use super::Run;
+use super::bounds::smallest_id;
+use super::get::Row;
+use crate::{Error, Store};
+
+/// Which runs are listed.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Any of these; none: all.
+    pub statuses: Vec<RunStatus>,
+    pub workflow_id: Option<Uuid>,
+    /// From this millisecond on.
+    pub created_after: Option<Time>,
+    /// Before this millisecond.
+    pub created_before: Option<Time>,
+    /// All of these labels with these values.
+    pub labels: BTreeMap<String, String>,
+    pub queue: Option<String>,
+    pub parent_id: Option<Uuid>,
+    pub oldest_first: bool,
+    /// The last id of the page before.
+    pub after: Option<Uuid>,
+    pub offset: i64,
+    pub limit: i64,
+}
+
+/// One page.
+#[derive(Debug)]
+pub struct RunPage {
+    pub runs: Vec<Run>,
+    /// Whether there are more after it.
+    pub more: bool,
+}
+
+impl RunFilter {
+    fn words(&self) -> Option<Vec<String>> {
+        (!self.statuses.is_empty()).then(|| {
+            self.statuses
+                .iter()
+                .map(|s| s.as_str().to_owned())
+                .collect()
+        })
+    }
+
+    fn labels(&self) -> Option<Json<&BTreeMap<String, String>>> {
+        (!self.labels.is_empty()).then_some(Json(&self.labels))
+    }
+}
+
+impl Store {
+    /// Lists runs.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn runs(&self, filter: &RunFilter) -> Result<RunPage, Error> {
+        let words = filter.words();
+        let from = filter.created_after.map(smallest_id);
+        let until = filter.created_before.map(smallest_id);
+        let rows = if filter.oldest_first {
+            sqlx::query_file_as!(
+                Row,
+                "queries/run/list_oldest_first.sql",
+                words.as_deref(),
+                filter.workflow_id,
+                from,
+                until,
+                filter.labels() as _,
+                filter.queue,
+                filter.parent_id,
+                filter.after,
+                filter.offset,
+                filter.limit + 1,
+            )
+            .fetch_all(&self.pool)
+            .await?
+        } else {
+            sqlx::query_file_as!(
+                Row,
+                "queries/run/list_newest_first.sql",
+                words.as_deref(),
+                filter.workflow_id,
+                from,
+                until,
+                filter.labels() as _,
+                filter.queue,
+                filter.parent_id,
+                filter.after,
+                filter.offset,
+                filter.limit + 1,
+            )
+            .fetch_all(&self.pool)
+            .await?
+        };
+        let limit = usize::try_from(filter.limit).unwrap_or(0);
+        let more = rows.len() > limit;
+        let runs = rows
+            .into_iter()
+            .take(limit)
+            .map(Run::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(RunPage { runs, more })
+    }
+
+    /// Counts what [`Store::runs`] would list, up to `most`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn count_runs(&self, filter: &RunFilter, most: i64) -> Result<i64, Error> {
+        let words = filter.words();
+        let count = sqlx::query_file_scalar!(
+            "queries/run/count.sql",
+            words.as_deref(),
+            filter.workflow_id,
+            filter.created_after.map(smallest_id),
+            filter.created_before.map(smallest_id),
+            filter.labels() as _,
+            filter.queue,
+            filter.parent_id,
+            most,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,158 @@
+//! The steps of a run: those that have rows, and those of the plan that have not begun.
+
+mod page;
+
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+use stepwell_workflow::{RunStatus, StepStatus, Time};
+use uuid::Uuid;
+
+use super::standing::run_status;
+use crate::{Error, Store};
+
+/// Where a step stands in its run: first by the plan, then, for the items of a map, by their
+/// place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepPlace {
+    pub step: i16,
+    /// −1: the step itself.
+    pub item: i32,
+}
+
+/// A step (or an item of a map) in its newest generation.
+#[derive(Clone, Debug)]
+pub struct RunStep {
+    pub place: StepPlace,
+    /// `score` or `score[17]`.
+    pub name: String,
+    /// The definition's word for its type.
+    pub kind: String,
+    pub status: StepStatus,
+    pub generation: i32,
+    /// The last attempt begun; 0: none.
+    pub attempt: i16,
+    pub max_attempts: i16,
+    pub input: Option<Box<RawValue>>,
+    pub output: Option<Box<RawValue>>,
+    pub error: Option<Box<RawValue>>,
+    pub started_at: Option<Time>,
+    pub finished_at: Option<Time>,
+    /// When a delay, a backoff or a wait's patience ends.
+    pub wake_at: Option<Time>,
+    pub child_run_id: Option<Uuid>,
+    pub worker_id: Option<Uuid>,
+    /// The signal that a `wait` waits for.
+    pub signal: Option<String>,
+}
+
+/// One page.
+#[derive(Debug)]
+pub struct StepPage {
+    pub steps: Vec<RunStep>,
+    /// Whether there are more after it.
+    pub more: bool,
+}
+
+impl Store {
+    /// Lists the steps of a run after `after`, in the order of the plan. `None`: there is no such
+    /// run.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the run's version no longer compiles.
+    pub async fn run_steps(
+        &self,
+        run_id: Uuid,
+        after: Option<StepPlace>,
+        limit: i64,
+    ) -> Result<Option<StepPage>, Error> {
+        let Some(run) = sqlx::query!(
+            r#"select workflow_id, version, generation, status::text as "status!"
+               from stepwell.run where id = $1"#,
+            run_id
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        else {
+            return Ok(None);
+        };
+        let over = run_status(&run.status).is_some_and(RunStatus::is_terminal);
+        let planned = self
+            .planned(run.workflow_id, run.version)
+            .await?
+            .ok_or_else(|| Error::Corrupt(format!("run {run_id}: its version is gone")))?;
+        let start = after.unwrap_or(StepPlace { step: -1, item: 0 });
+        let rows = sqlx::query!(
+            r#"select distinct on (step, item)
+                      step, item, name, kind, status::text as "status!", generation, attempt,
+                      max_attempts, input as "input: Json<Box<RawValue>>",
+                      output as "output: Json<Box<RawValue>>",
+                      error as "error: Json<Box<RawValue>>",
+                      started_at, finished_at, wake_at, child_run_id, worker_id
+               from stepwell.step
+               where run_id = $1 and (step, item) > ($2, $3)
+               order by step, item, generation desc limit $4"#,
+            run_id,
+            start.step,
+            start.item,
+            limit + 1,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut begun = Vec::with_capacity(rows.len());
+        for row in rows {
+            begun.push(RunStep {
+                place: StepPlace {
+                    step: row.step,
+                    item: row.item,
+                },
+                status: step_status(&row.status).ok_or_else(|| {
+                    Error::Corrupt(format!("run {run_id}: step status {}", row.status))
+                })?,
+                signal: page::signal(&planned.plan, row.step),
+                name: row.name,
+                kind: row.kind,
+                generation: row.generation,
+                attempt: row.attempt,
+                max_attempts: row.max_attempts,
+                input: row.input.map(|json| json.0),
+                output: row.output.map(|json| json.0),
+                error: row.error.map(|json| json.0),
+                started_at: row.started_at,
+                finished_at: row.finished_at,
+                wake_at: row.wake_at,
+                child_run_id: row.child_run_id,
+                worker_id: row.worker_id,
+            });
+        }
+        let absent = page::Absent {
+            plan: &planned.plan,
+            generation: run.generation,
+            // A run that is over will begin no step.
+            status: if over {
+                StepStatus::Skipped
+            } else {
+                StepStatus::Pending
+            },
+        };
+        let limit = usize::try_from(limit).unwrap_or(0);
+        Ok(Some(page::fill(begun, start, limit, &absent)))
+    }
+}
+
+/// Reads the word of a status column.
+fn step_status(word: &str) -> Option<StepStatus> {
+    use StepStatus as S;
+    [
+        S::Pending,
+        S::Running,
+        S::Waiting,
+        S::Paused,
+        S::Completed,
+        S::Failed,
+        S::Cancelled,
+        S::TimedOut,
+        S::Skipped,
+    ]
+    .into_iter()
+    .find(|status| status.as_str() == word)
+}

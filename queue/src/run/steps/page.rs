@@ -1,0 +1,103 @@
+//! Puts the steps that have not begun between those that have.
+
+use stepwell_workflow::plan::Kind;
+use stepwell_workflow::retry::RetryPolicy;
+use stepwell_workflow::{Plan, StepStatus};
+
+use super::{RunStep, StepPage, StepPlace};
+
+/// What is said of a step without a row.
+pub(super) struct Absent<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) generation: i32,
+    pub(super) status: StepStatus,
+}
+
+/// Makes the page after `start` of `begun`, which holds the rows after it, at most one more than
+/// `limit` and in order, and of the plan's steps that have no row.
+pub(super) fn fill(
+    begun: Vec<RunStep>,
+    start: StepPlace,
+    limit: usize,
+    absent: &Absent<'_>,
+) -> StepPage {
+    // Beyond the last row read it is not known which steps have one, unless all were read.
+    let horizon = (begun.len() > limit).then(|| begun[begun.len() - 1].place);
+    let mut missing = (0..absent.plan.steps.len())
+        .filter_map(|n| i16::try_from(n).ok())
+        .map(|step| StepPlace { step, item: -1 })
+        .filter(|place| *place > start && horizon.is_none_or(|horizon| *place < horizon))
+        .peekable();
+    let mut steps = Vec::with_capacity(limit);
+    for row in begun {
+        while let Some(place) = missing.next_if(|place| *place < row.place) {
+            steps.push(absent.step(place));
+        }
+        missing.next_if(|place| *place == row.place);
+        steps.push(row);
+    }
+    steps.extend(missing.map(|place| absent.step(place)));
+    let more = steps.len() > limit;
+    steps.truncate(limit);
+    StepPage { steps, more }
+}
+
+impl Absent<'_> {
+    fn step(&self, place: StepPlace) -> RunStep {
+        let planned = &self.plan.steps[usize::from(place.step.unsigned_abs())];
+        RunStep {
+            place,
+            name: planned.name.to_string(),
+            kind: word(&planned.kind).to_owned(),
+            status: self.status,
+            generation: self.generation,
+            attempt: 0,
+            max_attempts: max_attempts(&planned.kind, planned.retry.as_ref()),
+            input: None,
+            output: None,
+            error: None,
+            started_at: None,
+            finished_at: None,
+            wake_at: None,
+            child_run_id: None,
+            worker_id: None,
+            signal: signal(self.plan, place.step),
+        }
+    }
+}
+
+/// Returns the signal that this step of the plan waits for.
+pub(super) fn signal(plan: &Plan, step: i16) -> Option<String> {
+    let step = plan.steps.get(usize::try_from(step).ok()?)?;
+    match &step.kind {
+        Kind::Wait { signal, .. } => Some(signal.to_string()),
+        _ => None,
+    }
+}
+
+/// Only what calls out is tried again.
+fn max_attempts(kind: &Kind, retry: Option<&RetryPolicy>) -> i16 {
+    match kind {
+        Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
+            let most = retry.map_or(RetryPolicy::default().max_attempts, |policy| {
+                policy.max_attempts
+            });
+            i16::try_from(most).unwrap_or(i16::MAX)
+        }
+        _ => 1,
+    }
+}
+
+fn word(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Agent { .. } => "agent",
+        Kind::Http { .. } => "http",
+        Kind::Delay(_) => "delay",
+        Kind::Transform { .. } => "transform",
+        Kind::Decide { .. } => "decide",
+        Kind::Map(_) => "map",
+        Kind::Wait { .. } => "wait",
+        Kind::Workflow { .. } => "workflow",
+        Kind::Task { .. } => "task",
+    }
+}

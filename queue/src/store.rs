@@ -1,0 +1,159 @@
+//! The one handle on the database that callers hold.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::counters::Counters;
+use crate::enqueue::Intake;
+use crate::heed::Heeding;
+use crate::link;
+use crate::listen::{Hint, Listening};
+use crate::notify::Notifier;
+
+/// Hints that a slow subscriber may fall behind before it hears that it missed some.
+const HINTS_BEHIND_MAX: usize = 4_096;
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// `postgres://…`; TLS by rustls when `sslmode` asks for it.
+    pub url: SecretString,
+    /// Connections of the pool that serves requests. Hot loops hold connections of their own.
+    pub pool_max: u32,
+    /// How long a caller waits for a connection before it hears [`Error::Unavailable`].
+    pub acquire_timeout: Duration,
+    /// Whether LISTEN may be used; `false` behind PgBouncer in transaction mode.
+    pub listen: bool,
+    /// 32 bytes that encrypt secrets at rest; without it, agents with credentials are refused.
+    pub master_key: Option<SecretString>,
+}
+
+impl StoreOptions {
+    /// The defaults for a database at this URL.
+    #[must_use]
+    pub fn new(url: impl Into<SecretString>) -> Self {
+        Self {
+            url: url.into(),
+            pool_max: 16,
+            acquire_timeout: Duration::from_secs(5),
+            listen: true,
+            master_key: None,
+        }
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+    pub(crate) options: Arc<StoreOptions>,
+    pub(crate) desk: Arc<Desk>,
+    /// The agents that this process has called lately.
+    pub(crate) agents: crate::agent::Targets,
+    pub(crate) workflows: Arc<crate::workflow::Cache>,
+    pub(crate) ends: Arc<crate::run::Ends>,
+}
+
+/// What all clones of a store share besides the pool.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) connect: PgConnectOptions,
+    pub(crate) hints: broadcast::Sender<Hint>,
+    pub(crate) notifier: Notifier,
+    pub(crate) listening: Listening,
+    pub(crate) heeding: Heeding,
+    pub(crate) intake: Intake,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) closing: CancellationToken,
+}
+
+impl Store {
+    /// Opens the pool; call it within a tokio runtime. Does not wait for the database: an absent
+    /// one shows at the first use.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the URL cannot be read.
+    pub fn open(options: StoreOptions) -> Result<Self, Error> {
+        let connect = PgConnectOptions::from_str(options.url.expose_secret())
+            .map_err(Error::Refused)?
+            .application_name("stepwell");
+        let pool = PgPoolOptions::new()
+            .max_connections(options.pool_max)
+            .acquire_timeout(options.acquire_timeout)
+            .connect_lazy_with(link::brief(&connect, options.listen));
+        let closing = CancellationToken::new();
+        let (hints, _) = broadcast::channel(HINTS_BEHIND_MAX);
+        let counters = Arc::<Counters>::default();
+        let desk = Desk {
+            notifier: Notifier::new(
+                connect.clone(),
+                options.listen,
+                Arc::clone(&counters),
+                closing.clone(),
+            ),
+            listening: Listening::default(),
+            heeding: Heeding::default(),
+            intake: Intake::default(),
+            counters,
+            connect,
+            hints,
+            closing,
+        };
+        Ok(Self {
+            pool,
+            options: Arc::new(options),
+            desk: Arc::new(desk),
+            agents: crate::agent::Targets::new(),
+            workflows: Arc::default(),
+            ends: Arc::default(),
+        })
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ping(&self) -> Result<(), Error> {
+        sqlx::query!("select 1 as one")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends this store's tasks and closes every connection.
+    pub async fn close(&self) {
+        self.desk.closing.cancel();
+        self.pool.close().await;
+    }
+
+    /// What the hot loops have done since the store was opened.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.desk.counters)
+    }
+
+    /// A connection for a loop with ordinary statements.
+    pub(crate) fn link(&self) -> link::Link {
+        link::Link::new(self.desk.connect.clone())
+    }
+
+    /// A connection for a loop with hot statements.
+    pub(crate) fn steady_link(&self) -> link::Link {
+        link::Link::new(link::steady(&self.desk.connect, self.options.listen))
+    }
+
+    /// Tells this process and, coalesced and after the fact, the others.
+    pub(crate) fn announce(&self, hint: Hint) {
+        self.desk.notifier.post(&hint);
+        // Nobody listening is no fault.
+        let _ = self.desk.hints.send(hint);
+    }
+}

@@ -1,0 +1,169 @@
+//! What the loops of one worker share.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use stepwell_workflow::Time;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::WorkerOptions;
+use super::watch::Watchers;
+use crate::commit::Committed;
+use crate::listen::Hint;
+use crate::{Error, Store};
+
+/// No run of this worker waits for a time.
+const NEVER: i64 = i64::MAX;
+
+/// One registration of a worker.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) id: Uuid,
+    pub(crate) store: Store,
+    pub(crate) options: WorkerOptions,
+    /// The epoch that our statements name; the database's may be ahead for a moment.
+    pub(crate) epoch: AtomicI32,
+    pub(crate) held: Held,
+    pub(crate) watchers: Watchers,
+    /// Claims and reconciliation take turns: a claim that is under way holds jobs that are not yet
+    /// among the held.
+    pub(crate) claiming: tokio::sync::Mutex<()>,
+    /// Jobs may be leased to us that we do not hold.
+    pub(super) doubt: AtomicBool,
+    pub(super) doubted: Notify,
+    /// A slot became free, or a wake-up time was set.
+    pub(crate) stirred: Notify,
+    wake_at_micros: AtomicI64,
+    /// Counts the heartbeats that went well.
+    pub(crate) beats: watch::Sender<u64>,
+    pub(crate) fenced: CancellationToken,
+    pub(crate) draining: CancellationToken,
+    /// The worker retires: its loops end.
+    pub(crate) ended: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Life {
+    pub(super) fn new(id: Uuid, store: Store, options: WorkerOptions) -> Self {
+        Self {
+            id,
+            store,
+            options,
+            epoch: AtomicI32::new(1),
+            held: Held::default(),
+            watchers: Watchers::default(),
+            claiming: tokio::sync::Mutex::new(()),
+            doubt: AtomicBool::new(false),
+            doubted: Notify::new(),
+            stirred: Notify::new(),
+            wake_at_micros: AtomicI64::new(NEVER),
+            beats: watch::Sender::new(0),
+            fenced: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Takes note of a commit: which runs are no longer held, and what to do about an unknown one.
+    pub(crate) fn after(&self, committed: &Committed, runs: impl Iterator<Item = (Uuid, bool)>) {
+        match committed {
+            Committed::Done => self
+                .held
+                .remove(runs.filter(|(_, ends)| *ends).map(|(id, _)| id)),
+            Committed::Unknown => {
+                self.held.remove(runs.map(|(id, _)| id));
+                self.doubt();
+            }
+            Committed::Fenced => self.fenced.cancel(),
+            Committed::Refused(_) => {}
+        }
+        self.stirred.notify_one();
+    }
+
+    /// Lets the reconciliation look for jobs that are leased to us and not held.
+    pub(crate) fn doubt(&self) {
+        self.doubt.store(true, Ordering::Release);
+        self.doubted.notify_one();
+    }
+
+    /// Remembers that a run of ours is due at this time, so that it is claimed then.
+    pub(crate) fn wake_at(&self, at: Option<Time>) {
+        if let Some(at) = at {
+            self.wake_at_micros
+                .fetch_min(at.timestamp_micros(), Ordering::AcqRel);
+            self.stirred.notify_one();
+        }
+    }
+
+    /// Returns the earliest of the remembered times and forgets them: the claim that follows looks
+    /// at the database.
+    pub(crate) fn take_wake_at(&self) -> Option<Time> {
+        Time::from_timestamp_micros(self.wake_at_micros.swap(NEVER, Ordering::AcqRel))
+    }
+
+    /// Frees whatever is leased to this worker and marks it gone.
+    pub(super) async fn leave(&self) -> Result<(), Error> {
+        let mut connection = self.store.pool.acquire().await?;
+        sqlx::query!(
+            "with me as materialized (
+                 select id from stepwell.worker
+                 where id = $1 and status in ('alive', 'draining') for update)
+             update stepwell.worker w set status = 'gone', ended_at = now() from me where w.id = me.id",
+            self.id
+        )
+        .execute(&mut *connection)
+        .await?;
+        let queues = super::rescue::free_all(&mut connection, self.id, &[], 0)
+            .await?
+            .0;
+        sqlx::query!(
+            "update stepwell.worker set freed_at = now() where id = $1 and status = 'gone'",
+            self.id
+        )
+        .execute(&mut *connection)
+        .await?;
+        for queue in queues {
+            self.store.announce(Hint::Work { queue });
+        }
+        Ok(())
+    }
+}
+
+/// The runs whose jobs this worker holds: claimed, and not yet let go.
+#[derive(Debug, Default)]
+pub(crate) struct Held(Mutex<HashSet<Uuid>>);
+
+impl Held {
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub(crate) fn insert(&self, run_ids: impl Iterator<Item = Uuid>) {
+        self.lock().extend(run_ids);
+    }
+
+    pub(crate) fn remove(&self, run_ids: impl Iterator<Item = Uuid>) {
+        let mut held = self.lock();
+        for run_id in run_ids {
+            held.remove(&run_id);
+        }
+    }
+
+    pub(crate) fn contains(&self, run_id: Uuid) -> bool {
+        self.lock().contains(&run_id)
+    }
+
+    pub(super) fn all(&self) -> Vec<Uuid> {
+        self.lock().iter().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        // A set is whole between any two calls.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

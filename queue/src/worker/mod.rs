@@ -1,0 +1,161 @@
+//! A worker's life in the database: it registers with a fresh id, beats, and is fenced when it is
+//! thought dead (D4).
+//!
+//! [`life`] is what its loops share, [`heartbeat`] keeps it alive, [`owner`] asks whether it still
+//! is, [`rescue`] frees the jobs of dead ones, [`reconcile`] frees jobs of its own that it may have
+//! lost sight of, [`watch`] tells drivers of messages.
+
+mod heartbeat;
+mod life;
+pub(crate) mod owner;
+mod reconcile;
+mod rescue;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) use life::Life;
+
+use crate::backend::Backend;
+use crate::commit::Lanes;
+use crate::text::clean;
+use crate::{Committer, Error, Store};
+
+/// Runs that one worker may hold at once: each has its state in memory.
+pub const SLOTS_MAX: usize = 10_000;
+/// How long a retiring worker waits for its loops.
+const LOOPS_END: Duration = Duration::from_secs(5);
+
+/// What a worker offers and how it behaves.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// For people; the host name by default.
+    pub name: String,
+    /// In order of preference; due work is claimed from all of them.
+    pub queues: Vec<String>,
+    /// Runs held at once, at most [`SLOTS_MAX`].
+    pub slots: usize,
+    /// Milliseconds are the unit of the settings; 5 s by default.
+    pub heartbeat: Duration,
+    /// Silence after which a worker is held to be dead; 20 s by default.
+    pub dead_after: Duration,
+    /// How long an idle worker goes without asking; 1 s by default, jittered.
+    pub poll: Duration,
+}
+
+/// A registered worker: heartbeat, claims, commits, rescue of the dead.
+#[derive(Debug)]
+pub struct Worker {
+    life: Arc<Life>,
+    lanes: Arc<Lanes>,
+}
+
+impl Store {
+    /// Registers a worker under a fresh id and starts its loops.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn register(&self, options: WorkerOptions) -> Result<Worker, Error> {
+        let id = Uuid::now_v7();
+        let queues: Vec<_> = options
+            .queues
+            .iter()
+            .map(|queue| clean(queue).into_owned())
+            .collect();
+        let slots = options.slots.clamp(1, SLOTS_MAX);
+        sqlx::query!(
+            "insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms)
+             values ($1, $2, $3, $4, $5, $6)",
+            id,
+            clean(&options.name) as _,
+            env!("CARGO_PKG_VERSION"),
+            &queues,
+            i32::try_from(slots).unwrap_or(i32::MAX),
+            i32::try_from(options.dead_after.as_millis()).unwrap_or(i32::MAX),
+        )
+        .execute(&self.pool)
+        .await?;
+        let options = WorkerOptions {
+            queues,
+            slots,
+            ..options
+        };
+        let life = Arc::new(Life::new(id, self.clone(), options));
+        let lanes = Arc::new(Lanes::new(id));
+        lanes.start(&life);
+        life.tasks.spawn(heartbeat::run(Arc::clone(&life)));
+        life.tasks.spawn(reconcile::run(Arc::clone(&life)));
+        life.tasks.spawn(watch::run(Arc::clone(&life)));
+        life.tasks
+            .spawn(crate::partition::maintain(self.clone(), life.ended.clone()));
+        Ok(Worker { life, lanes })
+    }
+}
+
+impl Worker {
+    /// Its id, fresh for each registration.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.life.id
+    }
+
+    /// The group commit of this worker.
+    #[must_use]
+    pub fn committer(&self) -> Committer {
+        Committer {
+            lanes: Arc::clone(&self.lanes),
+        }
+    }
+
+    /// The apalis backend that yields [`crate::Claimed`] runs until `stop` is cancelled. What it has
+    /// claimed and not yet yielded by then is given back.
+    #[must_use]
+    pub fn backend(&self, stop: CancellationToken) -> Backend {
+        Backend::new(Arc::clone(&self.life), self.committer(), stop)
+    }
+
+    /// Registers a driver for messages to its run; the receiver yields whenever there may be some
+    /// (NOTIFY, or the half-second poll). Dropping it ends the subscription.
+    #[must_use]
+    pub fn watch_inbox(&self, run_id: Uuid) -> mpsc::Receiver<()> {
+        self.life.watchers.add(run_id)
+    }
+
+    /// Cancelled when the database holds this worker for dead: every driver must drop its run, and
+    /// the process registers anew.
+    #[must_use]
+    pub fn fenced(&self) -> CancellationToken {
+        self.life.fenced.clone()
+    }
+
+    /// Cancelled when an operator asked this worker to drain: it claims nothing any more.
+    #[must_use]
+    pub fn draining(&self) -> CancellationToken {
+        self.life.draining.clone()
+    }
+
+    /// Returns how many runs it holds.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.life.held.len()
+    }
+
+    /// Gives every job back and marks the worker gone. Call when all drivers have ended.
+    pub async fn retire(self) {
+        let life = self.life;
+        life.ended.cancel();
+        life.tasks.close();
+        let _ = tokio::time::timeout(LOOPS_END, life.tasks.wait()).await;
+        if life.fenced.is_cancelled() {
+            return;
+        }
+        if let Err(error) = life.leave().await {
+            tracing::warn!(%error, "could not say goodbye; the jobs are freed when this worker is missed");
+        }
+    }
+}

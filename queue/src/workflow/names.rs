@@ -1,0 +1,39 @@
+//! Says which of the agents and workflows that a definition names exist, in one statement.
+
+use std::collections::HashSet;
+
+use crate::{Error, Store};
+
+impl Store {
+    /// Returns those of `names` (names or ids) that no agent has.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn unknown_agents(&self, names: &[String]) -> Result<HashSet<String>, Error> {
+        let unknown = sqlx::query_scalar!(
+            r#"select wanted.name as "name!" from unnest($1::text[]) as wanted(name)
+               where not exists (select from stepwell.agent a where a.deleted_at is null
+                                 and (a.name = wanted.name or a.id::text = lower(wanted.name)))"#,
+            names
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(unknown.into_iter().collect())
+    }
+
+    /// Returns those of `names` (slugs or ids) that no workflow has.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn unknown_workflows(&self, names: &[String]) -> Result<HashSet<String>, Error> {
+        let unknown = sqlx::query_scalar!(
+            r#"select wanted.name as "name!" from unnest($1::text[]) as wanted(name)
+               where not exists (select from stepwell.workflow w where w.deleted_at is null
+                                 and (w.slug = wanted.name or w.id::text = lower(wanted.name)))"#,
+            names
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(unknown.into_iter().collect())
+    }
+}
