@@ -1,0 +1,48 @@
+//! What every handler can reach: the store, the settings and the measurements of this server.
+
+use std::sync::Arc;
+
+use salvo::oapi::{Components, Operation};
+use salvo::{Depot, Request};
+use stepwell_queue::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::WebOptions;
+use crate::extract::{Take, extractor};
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+
+/// The state of one server. Cheap to clone; an endpoint takes it as a parameter.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub store: Store,
+    pub options: Arc<WebOptions>,
+    pub metrics: Arc<Metrics>,
+    /// Cancelled when the server is to stop.
+    pub shutdown: CancellationToken,
+}
+
+impl App {
+    /// Makes the state of a server that stops when `shutdown` is cancelled.
+    #[must_use]
+    pub fn new(options: WebOptions, store: Store, shutdown: CancellationToken) -> Self {
+        Self {
+            store,
+            options: Arc::new(options),
+            metrics: Arc::new(Metrics::new()),
+            shutdown,
+        }
+    }
+}
+
+impl Take for App {
+    async fn take(_req: &mut Request, depot: &mut Depot, _arg: &str) -> Result<Self, Problem> {
+        depot
+            .get_typed::<Self>()
+            .cloned()
+            .map_err(|_| Problem::internal("the router was called without its service"))
+    }
+
+    fn describe(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
+}
+extractor!(App);

@@ -1,0 +1,137 @@
+//! What every request passes first and every answer last: its id, its log line, its measurement,
+//! the limits on time and number, and the net under panics.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::FutureExt;
+use http::{HeaderValue, StatusCode};
+use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::App;
+use crate::limits::{REQUEST_TIMEOUT, REQUESTS_MAX};
+use crate::problem::{Fault, Kind, Problem};
+use crate::request_id::{self, RequestId};
+
+/// Health and measurements answer also when the server is full: that is when they are needed.
+const ALWAYS_OPEN: &[&str] = &["/health", "/health/live", "/health/ready", "/metrics"];
+
+/// The outermost handler of the service.
+#[derive(Debug)]
+pub struct Door {
+    app: App,
+    slots: Arc<Semaphore>,
+}
+
+impl Door {
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self {
+            app,
+            slots: Arc::new(Semaphore::new(REQUESTS_MAX)),
+        }
+    }
+
+    async fn pass(
+        &self,
+        req: &mut Request,
+        depot: &mut Depot,
+        res: &mut Response,
+        ctrl: &mut FlowCtrl,
+    ) -> Result<(), Problem> {
+        let always_open = ALWAYS_OPEN.contains(&req.uri().path());
+        let _slot = match self.slots.try_acquire() {
+            Ok(slot) => Some(slot),
+            Err(_) if always_open => None,
+            Err(_) => {
+                return Err(Problem::new(
+                    Kind::Overloaded,
+                    format!("{REQUESTS_MAX} requests are in work. Try again shortly."),
+                ));
+            }
+        };
+        let work = AssertUnwindSafe(ctrl.call_next(req, depot, res)).catch_unwind();
+        match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", words(&*panic)))),
+            Err(_) => Err(Problem::new(
+                Kind::TimedOut,
+                format!("No answer within {} s.", REQUEST_TIMEOUT.as_secs()),
+            )),
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for Door {
+    async fn handle(
+        &self,
+        req: &mut Request,
+        depot: &mut Depot,
+        res: &mut Response,
+        ctrl: &mut FlowCtrl,
+    ) {
+        let begun = Instant::now();
+        let (id, refused) = match RequestId::choose(req) {
+            Ok(id) => (id, None),
+            Err(detail) => (RequestId::fresh(), Some(detail)),
+        };
+        depot
+            .insert_typed(id.clone())
+            .insert_typed(self.app.clone());
+        let span = tracing::info_span!(
+            "request", request_id = id.0, method = %req.method(), path = req.uri().path()
+        );
+        async {
+            let passed = match refused {
+                Some(detail) => Err(Problem::parameters(vec![Fault::parameter(
+                    "X-Request-ID",
+                    detail,
+                )])),
+                None => self.pass(req, depot, res, ctrl).await,
+            };
+            if let Err(problem) = passed {
+                ctrl.skip_rest();
+                problem.render(req.uri().path(), &id.0, res);
+            }
+            self.note(req, res, begun);
+        }
+        .instrument(span)
+        .await;
+        if let Ok(value) = HeaderValue::from_str(&id.0) {
+            res.headers_mut().insert(request_id::HEADER, value);
+        }
+        res.headers_mut().insert(
+            http::header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+    }
+}
+
+impl Door {
+    fn note(&self, req: &Request, res: &Response, begun: Instant) {
+        let status = res.status_code.unwrap_or(StatusCode::NOT_FOUND).as_u16();
+        let latency = begun.elapsed();
+        self.app
+            .metrics
+            .request(req.matched_path(), req.method(), status, latency);
+        let latency_ms = latency.as_secs_f64() * 1_000.0;
+        // Probes come every few seconds and say nothing as long as they succeed.
+        if status < 400 && ALWAYS_OPEN.contains(&req.uri().path()) {
+            tracing::debug!(status, latency_ms, "answered");
+        } else {
+            tracing::info!(status, latency_ms, "answered");
+        }
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("of an unknown kind")
+}

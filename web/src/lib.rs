@@ -1,0 +1,58 @@
+//! Stepwell's REST API.
+//!
+//! Endpoints are `#[endpoint]` functions that take extractors and return answers; both write
+//! themselves into the OpenAPI document. [`bind`] opens the socket, [`Bound::serve`] serves.
+
+pub mod actor;
+pub mod agents;
+pub mod answer;
+pub mod app;
+pub mod body;
+pub mod clock;
+pub mod door;
+pub mod etag;
+pub mod example;
+pub mod extract;
+pub mod idempotency;
+pub mod json;
+pub mod labels;
+pub mod limits;
+pub mod list;
+pub mod metrics;
+pub mod onward;
+pub mod openapi;
+pub mod page;
+pub mod path;
+pub mod problem;
+pub mod query;
+pub mod request_id;
+pub mod runs;
+pub mod server;
+pub mod system;
+pub mod workflows;
+
+pub use app::App;
+pub use server::{Bound, ServeError, WebOptions, bind};
+
+use salvo::{Router, Service};
+
+/// Returns every documented route.
+#[must_use]
+pub fn api() -> Router {
+    Router::new().push(system::routes()).push(
+        Router::with_path("api/v1")
+            .push(agents::routes())
+            .push(workflows::routes())
+            .push(runs::routes()),
+    )
+}
+
+/// Returns the whole service: the routes, their documentation, the door before and the net below.
+#[must_use]
+pub fn service(app: App) -> Service {
+    let api = api();
+    let document = openapi::document(&api);
+    Service::new(Router::new().push(api).push(openapi::pages(&document)))
+        .hoop(door::Door::new(app))
+        .catcher(problem::catcher())
+}

@@ -1,0 +1,93 @@
+//! Lists that are read in one direction only, by the number of their entries. A cursor is opaque
+//! to clients: it holds the number of the last entry they have seen.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use salvo::oapi::{BasicType, Object, Parameter};
+
+use crate::limits::{CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX};
+use crate::page::parameter;
+use crate::query::{Parameters, Reader};
+
+/// Which part of such a list is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Onward {
+    pub limit: u32,
+    /// The numbers of the last entry seen.
+    pub after: Option<(i64, i64)>,
+}
+
+impl Parameters for Onward {
+    fn read(reader: &mut Reader) -> Self {
+        let limit = reader.number("limit", 1..=PAGE_MAX).unwrap_or(PAGE_DEFAULT);
+        let text = reader.text("cursor");
+        let after = text.as_deref().and_then(open);
+        if text.is_some() && after.is_none() {
+            reader.fault(
+                "cursor",
+                "this is not a cursor that this list has given out",
+            );
+        }
+        Self { limit, after }
+    }
+
+    fn describe() -> Vec<Parameter> {
+        vec![
+            parameter(
+                "limit",
+                "Entries of a page.",
+                Object::with_type(BasicType::Integer)
+                    .minimum(1)
+                    .maximum(PAGE_MAX)
+                    .default_value(PAGE_DEFAULT.into()),
+                PAGE_DEFAULT.into(),
+            ),
+            parameter(
+                "cursor",
+                "`next_cursor` of the page before.",
+                Object::with_type(BasicType::String).max_length(CURSOR_CHARS_MAX),
+                cursor(50, 0).into(),
+            ),
+        ]
+    }
+}
+
+/// Makes the cursor of what follows the entry with these numbers.
+#[must_use]
+pub fn cursor(major: i64, minor: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{major}.{minor}"))
+}
+
+fn open(text: &str) -> Option<(i64, i64)> {
+    if text.len() > CURSOR_CHARS_MAX {
+        return None;
+    }
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use super::{Onward, cursor};
+    use crate::query::Reader;
+
+    #[test]
+    fn a_cursor_brings_back_its_numbers() {
+        let query = format!("limit=7&cursor={}", cursor(17, -1));
+        let onward = Reader::read::<Onward>(&query).unwrap();
+        assert_eq!((onward.limit, onward.after), (7, Some((17, -1))));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in ["", "x", "MTc", "!"] {
+            assert!(
+                Reader::read::<Onward>(&format!("cursor={text}")).is_err(),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The OpenAPI document, made from the endpoints, and the pages that show it. Nothing here asks
+//! another host for anything.
+
+mod document;
+mod pages;
+
+pub use document::document;
+pub use pages::pages;

@@ -1,0 +1,262 @@
+//! Every answer that is not a success is an RFC 9457 problem. Its kind and its words are ours;
+//! the inner cause goes to the log, never to the client.
+
+mod catch;
+mod document;
+mod kind;
+
+use std::error::Error as StdError;
+
+use salvo::{Depot, Request, Response, Writer, async_trait};
+use serde::Serialize;
+use stepwell_workflow::validate::Finding;
+
+pub use catch::catcher;
+pub use document::describe;
+pub use kind::Kind;
+
+use crate::limits::RETRY_AFTER_SECONDS;
+use crate::request_id::RequestId;
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    errors: Vec<Fault>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// RFC 6901 pointer into the body, `""` for the whole of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The query parameter, path parameter or header, where it is one of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+impl Fault {
+    /// Says that something in the body is wrong.
+    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: Some(pointer.into()),
+            parameter: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// Says that a parameter or header is wrong.
+    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: None,
+            parameter: Some(name.into()),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<Finding> for Fault {
+    fn from(finding: Finding) -> Self {
+        Self::at(finding.pointer, finding.detail)
+    }
+}
+
+impl Problem {
+    /// Makes a problem of this kind. `detail` is one sentence for a person.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// Adds what is wrong, each with its place.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<Fault>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Adds the inner cause, for the log alone.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Says that there is no `what` (an agent, a workflow, a run) called `name`.
+    #[must_use]
+    pub fn not_found(what: &str, name: &str) -> Self {
+        Self::new(Kind::NotFound, format!("There is no {what} {name:?}."))
+    }
+
+    /// Says that rules are broken; lists all of them.
+    #[must_use]
+    pub fn invalid(errors: Vec<Fault>) -> Self {
+        Self::new(Kind::Invalid, sentence(&errors)).with_errors(errors)
+    }
+
+    /// Says that parameters cannot be used; lists all of them.
+    #[must_use]
+    pub fn parameters(errors: Vec<Fault>) -> Self {
+        Self::new(Kind::InvalidParameter, sentence(&errors)).with_errors(errors)
+    }
+
+    /// A fault of ours. The client hears a fixed sentence, the log hears `cause`.
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Internal, catch::INTERNAL_DETAIL).caused_by(cause)
+    }
+
+    /// Returns the kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Puts the problem into a response, and its cause into the log.
+    pub fn render(self, path: &str, request_id: &str, res: &mut Response) {
+        self.log();
+        let document = Document {
+            uri: self.kind.uri(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: &self.detail,
+            instance: path,
+            request_id,
+            errors: &self.errors,
+        };
+        res.status_code(self.kind.status());
+        let headers = res.headers_mut();
+        headers.remove(http::header::CONTENT_ENCODING);
+        headers.remove(http::header::CONTENT_LENGTH);
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static(MEDIA_TYPE),
+        );
+        if matches!(self.kind.status().as_u16(), 429 | 503) {
+            headers.insert(http::header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        }
+        res.body(serde_json::to_vec(&document).unwrap_or_default());
+    }
+
+    fn log(&self) {
+        let Some(cause) = &self.cause else { return };
+        let mut chain = cause.to_string();
+        let mut inner = cause.source();
+        while let Some(error) = inner {
+            chain = format!("{chain}: {error}");
+            inner = error.source();
+        }
+        if self.kind == Kind::Internal {
+            tracing::error!(cause = chain, "request failed");
+        } else {
+            tracing::warn!(cause = chain, kind = self.kind.uri(), "request refused");
+        }
+    }
+}
+
+/// The members in the order of the RFC.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    uri: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
+}
+
+fn sentence(errors: &[Fault]) -> String {
+    match errors {
+        [
+            Fault {
+                pointer: Some(pointer),
+                detail,
+                ..
+            },
+        ] if !pointer.is_empty() => {
+            format!("{pointer} {detail}.")
+        }
+        [one] => format!("{}.", one.detail),
+        many => format!("{} things are wrong; errors lists them.", many.len()),
+    }
+}
+
+impl From<stepwell_queue::Error> for Problem {
+    fn from(error: stepwell_queue::Error) -> Self {
+        match error {
+            stepwell_queue::Error::Unavailable(_) => Self::new(
+                Kind::Unavailable,
+                "The database is not available. Try again shortly.",
+            )
+            .caused_by(error),
+            other => Self::internal(other),
+        }
+    }
+}
+
+#[async_trait]
+impl Writer for Problem {
+    async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
+        let request_id = RequestId::of(depot);
+        self.render(req.uri().path(), &request_id, res);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use super::{Fault, Kind, Problem};
+    use salvo::Response;
+
+    #[test]
+    fn uris_differ() {
+        let mut uris: Vec<_> = Kind::ALL.iter().map(|kind| kind.uri()).collect();
+        uris.sort_unstable();
+        uris.dedup();
+        assert_eq!(uris.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn a_problem_has_every_member_and_hides_its_cause() {
+        let mut res = Response::new();
+        Problem::invalid(vec![Fault::at("/url", "must be http or https")])
+            .caused_by("secret")
+            .render("/api/v1/agents", "r-1", &mut res);
+        assert_eq!(res.status_code.unwrap().as_u16(), 422);
+        assert_eq!(res.headers()["content-type"], "application/problem+json");
+        let salvo::http::ResBody::Once(bytes) = res.take_body() else {
+            unreachable!("the body is one piece")
+        };
+        let body: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "type": "urn:stepwell:problem:invalid", "title": "The body breaks a rule",
+                "status": 422, "detail": "/url must be http or https.", "instance": "/api/v1/agents",
+                "request_id": "r-1", "errors": [{"pointer": "/url", "detail": "must be http or https"}],
+            })
+        );
+    }
+
+    #[test]
+    fn unavailable_says_when_to_come_back() {
+        let mut res = Response::new();
+        Problem::new(Kind::Unavailable, "away").render("/", "r", &mut res);
+        assert_eq!(res.headers()["retry-after"], "1");
+    }
+}

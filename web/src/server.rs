@@ -1,0 +1,127 @@
+//! The listening socket: bound first, so that the caller knows the port; then served until it is
+//! told to stop, and then for a bounded time until the requests in work are answered.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use salvo::conn::tcp::TcpAcceptor;
+use salvo::fuse::FuseConfig;
+use salvo::{Server, Service};
+use stepwell_queue::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::{
+    BODY_GAP_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, IDLE_TIMEOUT,
+    STREAMS_MAX,
+};
+use crate::{App, service};
+
+/// How the server listens and what it says of itself.
+#[derive(Clone, Debug)]
+pub struct WebOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How long requests in work may go on after the stop.
+    pub stop_grace: Duration,
+    /// What `/version` says of where this runs: `development`, `production`, …
+    pub environment: String,
+}
+
+/// What kept the server from listening or serving.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen on {address}")]
+    Bind {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the server broke off")]
+    Serve(#[source] std::io::Error),
+}
+
+/// A socket that is bound and not yet served.
+pub struct Bound {
+    acceptor: TcpAcceptor,
+    address: SocketAddr,
+    service: Service,
+    app: App,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Binds the socket. From now on connections wait in its queue.
+///
+/// # Errors
+/// [`ServeError::Bind`] when the address is taken or not ours.
+pub async fn bind(
+    options: WebOptions,
+    store: Store,
+    shutdown: CancellationToken,
+) -> Result<Bound, ServeError> {
+    let address = options.listen;
+    let refused = |source| ServeError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    let acceptor = TcpAcceptor::try_from(listener).map_err(refused)?;
+    let app = App::new(options, store, shutdown);
+    Ok(Bound {
+        acceptor,
+        address,
+        service: service(app.clone()),
+        app,
+    })
+}
+
+impl Bound {
+    /// Returns the address with the port that was really taken.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the state, for those who add measurements.
+    #[must_use]
+    pub const fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Serves until the token of [`bind`] is cancelled and what was in work is answered, at the
+    /// longest for the grace of the options.
+    ///
+    /// # Errors
+    /// [`ServeError::Serve`].
+    pub async fn serve(self) -> Result<(), ServeError> {
+        let fuse = FuseConfig::default()
+            .with_http1_header_timeout(HEADER_TIMEOUT)
+            .with_connection_idle_timeout(IDLE_TIMEOUT)
+            .with_request_body_timeout(BODY_GAP_MAX);
+        let mut server = Server::new(self.acceptor)
+            .fuse_config(fuse)
+            .max_connections(CONNECTIONS_MAX);
+        server
+            .http1_mut()
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEADER_BYTES_MAX);
+        server
+            .http2_mut()
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX));
+        let handle = server.handle();
+        let serving = server.try_serve(self.service);
+        tokio::pin!(serving);
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(ServeError::Serve),
+            () = self.app.shutdown.cancelled() => {}
+        }
+        handle.stop_graceful(self.app.options.stop_grace);
+        serving.await.map_err(ServeError::Serve)
+    }
+}

@@ -1,0 +1,237 @@
+//! From a document to a definition that can be stored, or to everything that is wrong with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use stepwell_queue::Store;
+use stepwell_queue::workflow::WorkflowText;
+use stepwell_workflow::validate::{Finding, References, references, validate};
+
+use super::slug;
+use crate::answer::Result;
+use crate::labels;
+use crate::problem::{Fault, Kind, Problem};
+
+/// A document without a fault.
+#[derive(Debug)]
+pub struct Checked {
+    /// The client's `id`, as it was given.
+    pub id: Option<String>,
+    /// The slug that a new workflow gets.
+    pub slug: Option<String>,
+    pub text: WorkflowText,
+}
+
+/// What a document is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A workflow that is to be: it needs a slug.
+    Create,
+    /// A workflow that is: its slug does not change.
+    Replace,
+}
+
+/// Checks a document; every finding is told, and nothing stored.
+///
+/// # Errors
+/// 400 when all that is wrong is the shape, else 422.
+pub async fn check(store: &Store, document: &RawValue, purpose: Purpose) -> Result<Checked> {
+    match findings(store, document, purpose).await? {
+        Ok(checked) => Ok(checked),
+        Err(findings) => Err(refused(findings)),
+    }
+}
+
+/// Checks a document; the inner error lists every finding.
+///
+/// # Errors
+/// 400 when it is no JSON that can be read, 503 when the database is away.
+pub async fn findings(
+    store: &Store,
+    document: &RawValue,
+    purpose: Purpose,
+) -> Result<std::result::Result<Checked, Vec<Finding>>> {
+    let value: Value = serde_json::from_str(document.get())
+        .map_err(|error| Problem::new(Kind::MalformedJson, format!("{error}.")))?;
+    let mut findings = Vec::new();
+    let (value, own) = take_identity(value, &mut findings);
+    let (sound, names) = match validate(&value) {
+        Ok((definition, references)) => (Some(definition), references),
+        Err(broken) => {
+            findings.extend(broken.0);
+            (None, references(&value))
+        }
+    };
+    if let Some(definition) = &sound {
+        let mut faults = Vec::new();
+        labels::check(&definition.labels, "/labels", &mut faults);
+        findings.extend(
+            faults
+                .into_iter()
+                .map(|fault| Finding::rule(fault.pointer.unwrap_or_default(), fault.detail)),
+        );
+    }
+    let name = value.get("name").and_then(Value::as_str);
+    let slug = match name.map(|name| slug::choose(own.id.as_deref(), name)) {
+        Some(Ok(slug)) => Some(slug),
+        Some(Err(finding)) if purpose == Purpose::Create => {
+            findings.push(finding);
+            None
+        }
+        _ => None,
+    };
+    findings.extend(unknown(store, &names, slug.as_deref()).await?);
+    let Some(definition) = sound.filter(|_| findings.is_empty()) else {
+        return Ok(Err(findings));
+    };
+    let text = WorkflowText {
+        content_hash: definition.content_hash(),
+        name: definition.name,
+        description: definition.description,
+        active: own.active,
+        labels: definition.labels,
+        definition: without_identity(document)?,
+    };
+    Ok(Ok(Checked {
+        id: own.id,
+        slug,
+        text,
+    }))
+}
+
+/// What a document says beside the definition.
+struct Identity {
+    id: Option<String>,
+    active: Option<bool>,
+}
+
+/// The fields of a document that are no part of its definition.
+const IDENTITY: &[&str] = &["id", "status"];
+
+/// Takes `id` and `status` out of the document, and top-level nulls, which mean the same as absence.
+fn take_identity(mut value: Value, findings: &mut Vec<Finding>) -> (Value, Identity) {
+    let mut own = Identity {
+        id: None,
+        active: None,
+    };
+    let Some(fields) = value.as_object_mut() else {
+        return (value, own);
+    };
+    fields.retain(|_, field| !field.is_null());
+    match fields.remove("id") {
+        None => {}
+        Some(Value::String(id)) => own.id = Some(id),
+        Some(_) => findings.push(Finding::malformed("/id", "must be a string")),
+    }
+    match fields.remove("status") {
+        None => {}
+        Some(Value::String(word)) if word == "active" => own.active = Some(true),
+        Some(Value::String(word)) if word == "inactive" => own.active = Some(false),
+        Some(Value::String(_)) => findings.push(Finding::rule(
+            "/status",
+            "must be \"active\" or \"inactive\"",
+        )),
+        Some(_) => findings.push(Finding::malformed("/status", "must be a string")),
+    }
+    (value, own)
+}
+
+/// The definition as it was written: each field's own text, without the identity. A field that
+/// was written twice counts once, the last time, as in the check.
+fn without_identity(document: &RawValue) -> Result<Box<RawValue>> {
+    let mut fields: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(document.get()).map_err(Problem::internal)?;
+    fields.retain(|name, field| !IDENTITY.contains(&name.as_str()) && field.get() != "null");
+    to_raw_value(&fields).map_err(Problem::internal)
+}
+
+/// Finds the agents and workflows that are named and do not exist. A workflow may name itself.
+async fn unknown(
+    store: &Store,
+    names: &References,
+    own_slug: Option<&str>,
+) -> Result<Vec<Finding>> {
+    let distinct = |all: &[(String, String)]| -> Vec<String> {
+        let names: BTreeSet<&str> = all.iter().map(|(_, name)| name.as_str()).collect();
+        names.into_iter().map(str::to_owned).collect()
+    };
+    let mut findings = Vec::new();
+    if !names.agents.is_empty() {
+        let unknown = store.unknown_agents(&distinct(&names.agents)).await?;
+        for (pointer, name) in &names.agents {
+            if unknown.contains(name) {
+                let detail = format!("there is no agent {name:?}; register it first");
+                findings.push(Finding::rule(pointer, detail));
+            }
+        }
+    }
+    if !names.workflows.is_empty() {
+        let unknown = store.unknown_workflows(&distinct(&names.workflows)).await?;
+        for (pointer, name) in &names.workflows {
+            if unknown.contains(name) && own_slug != Some(name) {
+                let detail = format!("there is no workflow {name:?}; create it first");
+                findings.push(Finding::rule(pointer, detail));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+fn refused(findings: Vec<Finding>) -> Problem {
+    if !findings.iter().all(|finding| finding.malformed) {
+        return Problem::invalid(findings.into_iter().map(Fault::from).collect());
+    }
+    let detail = match findings.as_slice() {
+        [one] => format!("{} {}.", one.pointer, one.detail).trim().to_owned(),
+        many => format!(
+            "{} things have the wrong shape; errors lists them.",
+            many.len()
+        ),
+    };
+    let faults = findings.into_iter().map(Fault::from).collect();
+    Problem::new(Kind::MalformedBody, detail).with_errors(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use super::{refused, take_identity, without_identity};
+    use crate::problem::Kind;
+    use serde_json::json;
+    use serde_json::value::RawValue;
+    use stepwell_workflow::validate::Finding;
+
+    #[test]
+    fn identity_is_taken_out_and_checked() {
+        let mut findings = Vec::new();
+        let document = json!({"id": 7, "status": "off", "name": "a", "description": null});
+        let (rest, own) = take_identity(document, &mut findings);
+        assert_eq!(rest, json!({"name": "a"}));
+        assert!(own.id.is_none() && own.active.is_none());
+        let told: Vec<_> = findings
+            .iter()
+            .map(|finding| (finding.pointer.as_str(), finding.malformed))
+            .collect();
+        assert_eq!(told, [("/id", true), ("/status", false)]);
+    }
+
+    #[test]
+    fn what_is_stored_is_what_was_written() {
+        let written = r#"{"id":"x","steps":[{"z":1,  "a":2.50}],"name":"n","output":null}"#;
+        let document: Box<RawValue> = serde_json::from_str(written).unwrap();
+        assert_eq!(
+            without_identity(&document).unwrap().get(),
+            r#"{"name":"n","steps":[{"z":1,  "a":2.50}]}"#
+        );
+    }
+
+    #[test]
+    fn one_broken_rule_makes_it_422() {
+        let shape = || Finding::malformed("/a", "is wrong");
+        assert_eq!(refused(vec![shape()]).kind(), Kind::MalformedBody);
+        let both = vec![shape(), Finding::rule("/b", "is broken")];
+        assert_eq!(refused(both).kind(), Kind::Invalid);
+    }
+}
