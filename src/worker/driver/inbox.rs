@@ -1,0 +1,42 @@
+//! Messages become events.
+
+use stepwell_queue::Message;
+use stepwell_queue::inbox::Word;
+use stepwell_workflow::{Event, StepKey};
+
+/// Returns the event that a message stands for.
+pub(crate) fn event_of(message: Message) -> Event {
+    let actor = message.actor.name;
+    let request_id = message.actor.request_id;
+    match message.word {
+        Word::Cancel { reason } => Event::Cancel {
+            reason,
+            actor,
+            request_id,
+        },
+        Word::Signal { name, payload } => Event::Signal {
+            name,
+            payload,
+            actor,
+            request_id,
+        },
+        Word::Pause => Event::Pause { actor, request_id },
+        Word::Resume => Event::Resume { actor, request_id },
+        Word::Retry { from_step, reset } => Event::Retry { from_step, reset },
+        Word::ChildEnded {
+            step,
+            item,
+            child_run_id,
+            result,
+        } => Event::ChildEnded {
+            key: StepKey { step, item },
+            child_run_id,
+            result,
+        },
+    }
+}
+
+/// Says whether a message must be heard before the run begins.
+pub(crate) fn comes_before_begin(message: &Message) -> bool {
+    matches!(message.word, Word::Retry { .. })
+}

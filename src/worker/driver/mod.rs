@@ -1,0 +1,268 @@
+//! Drives one run while its job is held: events in, `advance` decides, the committer writes, and
+//! then, not before, what was decided is done.
+//!
+//! Whatever is ready is taken in before anything is committed, so a map whose items end together
+//! costs few commits. A run that has nothing to do now is let go of and costs no memory. When the
+//! committer says that the run is no longer ours, everything is dropped where it stands.
+
+mod children;
+mod ending;
+mod flights;
+mod inbox;
+mod outright;
+mod settling;
+mod taking;
+mod undone;
+mod waiting;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use stepwell_queue::inbox::Word;
+use stepwell_queue::workflow::PlannedVersion;
+use stepwell_queue::{Actor, Claimed};
+use stepwell_workflow::{Decision, Effect, Event, Plan, RunState, StepKey};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::context::{Context, Gone};
+use super::steps::Origin;
+use children::Wanted;
+use flights::{Flights, Landed};
+use undone::Undone;
+
+/// How long an attempt is in flight before it is shown as running: most are over by then, and
+/// cost one row write instead of two.
+pub(crate) const LINGER: Duration = Duration::from_millis(100);
+/// A run whose next timer is nearer than this stays in memory: letting go and claiming again
+/// costs more.
+const NEAR: Duration = Duration::from_millis(20);
+/// How long a driver goes without looking at its inbox: within it, most runs are over and never
+/// need to watch at all.
+const UNWATCHED_MAX: Duration = Duration::from_millis(100);
+/// Step rows after which a commit is made though more could be decided first: beyond it a commit
+/// gains nothing from being larger, and others wait for it.
+const ROWS_PER_COMMIT: usize = 2_000;
+/// Timers in a row that may come to nothing before the run is held to be stuck.
+const IDLE_TICKS_MAX: u32 = 10;
+
+/// A run in the hands of this worker.
+pub(crate) struct Driver {
+    context: Arc<Context>,
+    plan: Arc<Plan>,
+    state: RunState,
+    queue: Arc<str>,
+    origin: Arc<Origin>,
+    flights: Flights,
+    landed: VecDeque<Landed>,
+    undone: Undone,
+    wanted: Vec<Wanted>,
+    /// Agents whose calls were aborted; they are told once the run is over.
+    aborted: Vec<Arc<str>>,
+    /// The number of the last record that is committed.
+    committed: i64,
+    /// Whether the start of this generation is committed.
+    start_stored: bool,
+    begun: Instant,
+    inbox: Option<mpsc::Receiver<()>>,
+    idle_ticks: u32,
+    /// Whether more pure steps are ready than one call of `advance` decides.
+    more: bool,
+}
+
+/// Drives a run until it ends, waits for something far, or is no longer ours.
+pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed) {
+    let _active = context.metrics.run_taken();
+    let dropped = context.stages.dropped.clone();
+    let held = tokio::select! {
+        biased;
+        held = taking::hold(context, claimed) => held,
+        () = dropped.cancelled() => Err(Gone),
+    };
+    if let Err(Gone) = held {
+        tracing::warn!("dropped the run: this worker no longer owns it");
+    }
+}
+
+impl Driver {
+    fn new(context: Arc<Context>, version: PlannedVersion, claimed: Claimed) -> Self {
+        let header = claimed.header;
+        let origin = Arc::new(Origin {
+            run_id: header.id,
+            workflow: Arc::clone(&header.workflow_name),
+            request_id: header.id.to_string(),
+            traceparent: None,
+        });
+        let committed = header.sequence;
+        let start_stored = header.started_at.is_some();
+        let state = RunState::restore(&version.plan, header, claimed.steps);
+        let mut driver = Self {
+            context,
+            plan: version.plan,
+            state,
+            queue: claimed.queue,
+            origin,
+            flights: Flights::default(),
+            landed: VecDeque::new(),
+            undone: Undone::default(),
+            wanted: Vec::new(),
+            aborted: Vec::new(),
+            committed,
+            start_stored,
+            begun: Instant::now(),
+            inbox: None,
+            idle_ticks: 0,
+            more: false,
+        };
+        driver.open(claimed.messages, claimed.deaths);
+        driver
+    }
+
+    /// Takes in what was there when the run was claimed.
+    fn open(&mut self, messages: Vec<stepwell_queue::Message>, deaths: u16) {
+        let (before, after): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(inbox::comes_before_begin);
+        self.state.draining = self.context.stages.drain.is_cancelled();
+        for message in before {
+            self.hear(message);
+        }
+        self.take_in(Event::Begin { deaths });
+        for message in after {
+            self.hear(message);
+        }
+    }
+
+    async fn run(mut self) -> Result<(), Gone> {
+        loop {
+            self.state.draining |= self.context.stages.drain.is_cancelled();
+            if self.was_poked() {
+                self.read_inbox().await;
+            }
+            while let Some(landed) = self.next_landed() {
+                self.take_in(Event::Outcome {
+                    key: landed.key,
+                    attempt: landed.attempt,
+                    outcome: landed.outcome,
+                });
+            }
+            self.decide_the_rest().await;
+            if self.settle().await? {
+                return Ok(());
+            }
+            if self.idle_ticks > IDLE_TICKS_MAX {
+                return self.stuck().await;
+            }
+            if self.landed.is_empty() && !self.more {
+                self.wait().await;
+            }
+        }
+    }
+
+    fn next_landed(&mut self) -> Option<Landed> {
+        self.landed.pop_front().or_else(|| self.flights.try_next())
+    }
+
+    /// Takes in a message; it is consumed by the next commit.
+    fn hear(&mut self, message: stepwell_queue::Message) {
+        self.undone.consumed.push(message.id);
+        self.undone.must = true;
+        self.take_in(inbox::event_of(message));
+    }
+
+    /// Takes in an event and notes what was decided.
+    fn take_in(&mut self, event: Event) {
+        let decision = self.state.advance(&self.plan, event, Utc::now());
+        self.note(decision);
+    }
+
+    /// Decides the pure steps that one call left, and lets others have the thread in between.
+    async fn decide_the_rest(&mut self) {
+        while std::mem::take(&mut self.more) {
+            self.take_in(Event::Tick);
+            if self.undone.touched.len() >= ROWS_PER_COMMIT {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn note(&mut self, decision: Decision) {
+        let undone = &mut self.undone;
+        undone.must |= decision.commit_first;
+        self.more |= decision.more;
+        if undone.records.is_empty() {
+            undone.records = decision.records;
+        } else {
+            undone.records.extend(decision.records);
+        }
+        undone.touched.extend(decision.touched);
+        if !decision.effects.is_empty() {
+            self.idle_ticks = 0;
+        }
+        for effect in decision.effects {
+            self.act(effect);
+        }
+    }
+
+    /// Does at once what needs no commit, and notes the rest for after it.
+    fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::Start(attempt) if self.undone.must => self.undone.starts.push(attempt),
+            Effect::Start(attempt) => self.launch(attempt),
+            Effect::Abort(key) => self.abort(key),
+            Effect::StartChild {
+                key,
+                run_id,
+                workflow,
+                version,
+                input,
+                wait,
+            } => self.wanted.push(Wanted {
+                key,
+                run_id,
+                workflow,
+                version,
+                input,
+                wait,
+            }),
+            Effect::CancelChild { run_id, reason } => {
+                let wanted = self.wanted.len();
+                self.wanted.retain(|child| child.run_id != run_id);
+                if self.wanted.len() == wanted {
+                    self.cancel_child(run_id, reason);
+                }
+            }
+        }
+    }
+
+    fn cancel_child(&mut self, run_id: uuid::Uuid, reason: String) {
+        let word = Word::Cancel {
+            reason: Some(reason),
+        };
+        let actor = Actor {
+            name: format!("run:{}", self.origin.run_id),
+            request_id: Some(self.origin.request_id.clone()),
+        };
+        self.undone.must = true;
+        self.undone.messages.push((run_id, word, actor));
+    }
+
+    fn launch(&mut self, attempt: stepwell_workflow::Attempt) {
+        let steps = &self.context.steps;
+        if let Some(landed) = self.flights.launch(steps, &self.origin, attempt) {
+            self.landed.push_back(landed);
+        }
+    }
+
+    fn abort(&mut self, key: StepKey) {
+        self.undone.starts.retain(|attempt| attempt.key != key);
+        self.landed.retain(|landed| landed.key != key);
+        if let Some(agent) = self.flights.abort(key)
+            && !self.aborted.contains(&agent)
+        {
+            self.aborted.push(agent);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Commits what was decided, and does what waited for the commit.
+
+use std::sync::Arc;
+
+use stepwell_queue::Committed;
+use stepwell_queue::commit::StepWrite;
+use stepwell_workflow::{Event, Failure, RunStatus};
+
+use super::{Driver, ending, outright, undone};
+use crate::worker::context::Gone;
+
+impl Driver {
+    /// Starts the children that are wanted; a step that waits for one which cannot be started hears
+    /// why. A step that does not wait is over by then, so there the run must fail.
+    async fn start_children(&mut self) -> Result<(), Failure> {
+        while let Some(wanted) = self.wanted.pop() {
+            match self.prepare(&wanted).await {
+                Ok(child) => {
+                    self.undone.children.push(child);
+                    self.undone.must = true;
+                }
+                Err(failure) if wanted.wait => self.take_in(Event::ChildEnded {
+                    key: wanted.key,
+                    child_run_id: wanted.run_id,
+                    result: Err(failure),
+                }),
+                Err(mut failure) => {
+                    failure.step = Some(self.state.snapshot(&self.plan, wanted.key).name);
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits what must be committed and does what waited for it; `true` when the run is over or
+    /// let go of.
+    pub(super) async fn settle(&mut self) -> Result<bool, Gone> {
+        if let Err(failure) = self.start_children().await {
+            return self.give_up(failure).await;
+        }
+        let end = self.end();
+        if end.is_none() && !self.undone.must {
+            return Ok(false);
+        }
+        let over = end.is_some();
+        let mut changes = self.undone.changes(&self.state, &self.plan, end);
+        if !self.start_stored {
+            changes.started_at = self.state.header.started_at;
+        }
+        let sequence = changes.sequence;
+        match self.context.committer.commit(changes).await {
+            Committed::Done => {}
+            Committed::Fenced | Committed::Unknown => return Err(Gone),
+            Committed::Refused(reason) => {
+                let message = format!("the database refused a change of this run: {reason}");
+                return self.give_up(Failure::fatal("refused", message)).await;
+            }
+        }
+        self.idle_ticks = 0;
+        self.note_stored(sequence);
+        if !over {
+            self.start_what_waited();
+            self.listen_if_long();
+        }
+        Ok(over)
+    }
+
+    fn note_stored(&mut self, sequence: i64) {
+        self.committed = sequence;
+        self.start_stored |= self.state.header.started_at.is_some();
+        let touched = std::mem::take(&mut self.undone.touched);
+        self.state.mark_stored(&touched);
+        for key in touched {
+            if let Some(status) = ending::status_of(&self.state, key) {
+                self.context.metrics.step_stored(status);
+            }
+        }
+        if self.state.status.is_terminal() {
+            self.context.metrics.run_finished(self.state.status);
+            self.tell_agents();
+        }
+    }
+
+    /// Tells the agents whose calls were aborted that nobody waits for this run any more. While a
+    /// run goes on they are not told: the word is about all of a run's calls, not one.
+    fn tell_agents(&mut self) {
+        for agent in std::mem::take(&mut self.aborted) {
+            let steps = Arc::clone(&self.context.steps);
+            let origin = Arc::clone(&self.origin);
+            self.context.errands.spawn(async move {
+                steps.tell_aborted(&origin, &agent).await;
+            });
+        }
+    }
+
+    fn start_what_waited(&mut self) {
+        for attempt in std::mem::take(&mut self.undone.starts) {
+            if self.state.draining {
+                self.take_in(Event::GivenBack { key: attempt.key });
+            } else {
+                self.launch(attempt);
+            }
+        }
+    }
+
+    /// Nothing moves and nothing is waited for: this must not be, and must not go on for ever.
+    pub(super) async fn stuck(&mut self) -> Result<(), Gone> {
+        let message = "nothing moves in this run and it waits for nothing; please report this";
+        let failure = Failure::fatal("stuck", message);
+        self.give_up(failure).await.map(|_| ())
+    }
+
+    /// What was decided cannot be done and would be decided again: the run fails, and with it the
+    /// steps that were about to change.
+    async fn give_up(&mut self, failure: Failure) -> Result<bool, Gone> {
+        tracing::error!(error = %failure.message, kind = %failure.kind, "the run fails");
+        self.flights.abort_all();
+        let touched = std::mem::take(&mut self.undone.touched);
+        let rows = touched.into_iter().filter_map(|key| {
+            Some(StepWrite {
+                exists: undone::stored(&self.state, key)?,
+                snapshot: self.state.snapshot(&self.plan, key),
+            })
+        });
+        let changes = outright::fail(&self.state.header, self.committed, failure, rows.collect());
+        match self.context.committer.commit(changes).await {
+            Committed::Done => {
+                self.context.metrics.run_finished(RunStatus::Failed);
+                self.tell_agents();
+                Ok(true)
+            }
+            Committed::Refused(reason) => {
+                tracing::error!(reason, "even the end of the run was refused");
+                Err(Gone)
+            }
+            Committed::Fenced | Committed::Unknown => Err(Gone),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Calls to the world: one client with a connection pool per host, bounds on what goes out and
+//! comes in, and no redirects, so that the address that was checked is the address that answers.
+
+pub(crate) mod egress;
+pub(crate) mod retry_after;
+pub(crate) mod signature;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::Utc;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, ClientBuilder, Method};
+use serde_json::Value;
+use stepwell_workflow::Failure;
+use stepwell_workflow::limits::PAYLOAD_BYTES_MAX;
+use url::Url;
+
+use egress::Refused;
+
+/// How long an unused connection is kept: shorter than the 60 s after which common servers and
+/// balancers close theirs, so that a call seldom meets a connection that has just been closed.
+const IDLE_MAX: Duration = Duration::from_secs(50);
+/// How long a connection may take to come about, within the attempt's own timeout.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Characters of an answer that are quoted in a failure.
+const QUOTE_CHARS_MAX: usize = 200;
+
+/// The client of one worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbound {
+    client: Client,
+    allow_private: bool,
+}
+
+/// A request to be sent.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Outbound {
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(crate) fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
+        // Whoever was first has chosen; a second choice is refused, and that is well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = match settings(allow_private).build() {
+            Ok(client) => client,
+            // Small images hold no certificates: then the roots that this program brings along.
+            Err(_) => settings(allow_private)
+                .tls_backend_preconfigured(own_roots())
+                .build()?,
+        };
+        Ok(Self {
+            client,
+            allow_private,
+        })
+    }
+
+    /// Reads a URL and checks that it may be called.
+    pub(crate) fn url(&self, text: &str) -> Result<Url, Failure> {
+        let url = Url::parse(text).map_err(|e| {
+            Failure::fatal(
+                "invalid_url",
+                format!("this is not a URL that can be called: {e}"),
+            )
+        })?;
+        egress::check(&url, self.allow_private)
+            .map_err(|e| Failure::fatal("egress_refused", e.to_string()))?;
+        Ok(url)
+    }
+
+    /// Sends a request and reads the whole answer. Bound it by a timeout.
+    pub(crate) async fn send(&self, request: Request) -> Result<Answer, Failure> {
+        if request.body.len() > PAYLOAD_BYTES_MAX {
+            return Err(Failure::fatal(
+                "request_too_large",
+                format!(
+                    "the request body has {} bytes, at most {PAYLOAD_BYTES_MAX} are sent",
+                    request.body.len()
+                ),
+            ));
+        }
+        let mut call = self
+            .client
+            .request(request.method, request.url)
+            .headers(request.headers);
+        if !request.body.is_empty() {
+            call = call.body(request.body);
+        }
+        let mut response = call.send().await.map_err(failure_of)?;
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let body = read(response).await?;
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+fn settings(allow_private: bool) -> ClientBuilder {
+    let builder = Client::builder()
+        .user_agent(concat!("stepwell/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        // A proxy would resolve names itself, past the check of addresses.
+        .no_proxy()
+        .tcp_nodelay(true)
+        .pool_idle_timeout(IDLE_MAX)
+        .connect_timeout(CONNECT_MAX);
+    if allow_private {
+        builder
+    } else {
+        builder.dns_resolver(egress::PublicOnly)
+    }
+}
+
+fn own_roots() -> rustls::ClientConfig {
+    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+    rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::from_iter(roots))
+        .with_no_client_auth()
+}
+
+/// Reads a body up to the limit.
+async fn read(mut response: reqwest::Response) -> Result<Bytes, Failure> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > PAYLOAD_BYTES_MAX as u64 {
+        return Err(too_large());
+    }
+    // Most answers arrive in one piece, which then needs no copy.
+    let Some(first) = response.chunk().await.map_err(failure_of)? else {
+        return Ok(Bytes::new());
+    };
+    let mut whole: Option<Vec<u8>> = None;
+    while let Some(next) = response.chunk().await.map_err(failure_of)? {
+        let whole = whole.get_or_insert_with(|| first.to_vec());
+        if whole.len() + next.len() > PAYLOAD_BYTES_MAX {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&next);
+    }
+    let body = whole.map_or(first, Bytes::from);
+    if body.len() > PAYLOAD_BYTES_MAX {
+        return Err(too_large());
+    }
+    Ok(body)
+}
+
+fn too_large() -> Failure {
+    Failure::fatal(
+        "response_too_large",
+        format!("the answer has more than {PAYLOAD_BYTES_MAX} bytes"),
+    )
+}
+
+/// Says why a request did not come to an answer. Without the URL, which may hold secrets.
+fn failure_of(error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        if let Some(refused) = inner.downcast_ref::<Refused>() {
+            return Failure::fatal("egress_refused", refused.to_string());
+        }
+        let text = inner.to_string();
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    if error.is_builder() {
+        return Failure::fatal("invalid_request", message);
+    }
+    Failure::retryable("connect", message)
+}
+
+impl Answer {
+    /// Says whether the called service may answer otherwise to the same request.
+    pub(crate) fn may_be_retried(&self) -> bool {
+        matches!(self.status, 408 | 425 | 429) || self.status >= 500
+    }
+
+    /// Returns how long the service asks to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
+        retry_after::parse(value, Utc::now())
+    }
+
+    /// Returns the beginning of the body, for a failure's message: `: <text>`, or nothing.
+    pub(crate) fn quote(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let text = text.trim();
+        if text.is_empty() {
+            return String::new();
+        }
+        let mut quote: String = text.chars().take(QUOTE_CHARS_MAX).collect();
+        if quote.len() < text.len() {
+            quote.push('…');
+        }
+        format!(": {}", quote.replace(char::is_control, " "))
+    }
+
+    /// Returns the body as JSON where it is JSON, else as text; nothing is null.
+    pub(crate) fn value(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        if self.says_json()
+            && let Ok(value) = serde_json::from_slice(&self.body)
+        {
+            return value;
+        }
+        Value::String(String::from_utf8_lossy(&self.body).into_owned())
+    }
+
+    /// Says whether the content type is JSON; one that is missing is given the benefit of the doubt.
+    fn says_json(&self) -> bool {
+        let Some(kind) = self.headers.get(reqwest::header::CONTENT_TYPE) else {
+            return true;
+        };
+        let kind = kind.to_str().unwrap_or_default().to_ascii_lowercase();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind == "application/json" || kind.ends_with("+json")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! One worker from its registration to its end.
+//!
+//! It ends in stages. Asked to stop, it claims nothing more and begins nothing more; what is in
+//! flight may end. After the grace period what is still in flight is given back, and the attempt
+//! does not count. Then the worker retires, and others go on with its runs at once. A worker that
+//! the database held for dead drops all its runs where they stand and registers anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stepwell_queue::worker::WorkerOptions;
+use stepwell_queue::{Error, Store, Worker};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::builder::{Builder, RuntimeError};
+use super::context::{Context, Stages};
+use super::metrics::Metrics;
+use super::settings::WorkerSettings;
+use super::stack;
+use super::steps::Steps;
+
+/// How long the last commits may take when attempts were given back: beyond it the database is
+/// away, and other workers find the runs once this worker's silence is noticed.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Between attempts to register while the database is away.
+const REGISTER_RETRY: Duration = Duration::from_secs(1);
+
+/// A worker, ready to run.
+#[derive(Debug)]
+pub struct Runtime {
+    pub(super) store: Store,
+    pub(super) settings: WorkerSettings,
+    pub(super) steps: Arc<Steps>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// How one registration came to its end.
+enum Ended {
+    Stopped,
+    Fenced,
+}
+
+impl Runtime {
+    /// Begins a worker on this store with default settings and no tasks.
+    #[must_use]
+    pub fn builder(store: Store) -> Builder {
+        Builder::new(store)
+    }
+
+    /// Returns the worker's counters.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// Works until `shutdown` is cancelled and everything is given back or ended. Waits while the
+    /// database is away.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Register`] when the database refuses the worker, as with a wrong schema.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), RuntimeError> {
+        loop {
+            let Some(worker) = self.register(&shutdown).await? else {
+                return Ok(());
+            };
+            match self.serve(worker, &shutdown).await {
+                Ended::Stopped => return Ok(()),
+                Ended::Fenced => tracing::warn!("registering anew"),
+            }
+        }
+    }
+
+    /// Registers; `None` when the worker is to stop before the database answers.
+    async fn register(&self, shutdown: &CancellationToken) -> Result<Option<Worker>, RuntimeError> {
+        let settings = &self.settings;
+        let options = WorkerOptions {
+            name: settings.name.clone(),
+            queues: settings.queues.clone(),
+            slots: settings.slots,
+            heartbeat: settings.heartbeat,
+            dead_after: settings.dead_after,
+            poll: settings.poll,
+        };
+        let mut told = false;
+        while !shutdown.is_cancelled() {
+            match self.store.register(options.clone()).await {
+                Ok(worker) => return Ok(Some(worker)),
+                Err(Error::Unavailable(error)) => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%error, "waiting for the database");
+                    }
+                }
+                Err(error) => return Err(RuntimeError::Register(error)),
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(REGISTER_RETRY) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Works under one registration.
+    async fn serve(&self, worker: Worker, shutdown: &CancellationToken) -> Ended {
+        let worker_id = worker.id();
+        let fenced = worker.fenced();
+        let stop_claiming = CancellationToken::new();
+        let stages = Stages {
+            drain: shutdown.clone(),
+            give_back: CancellationToken::new(),
+            dropped: CancellationToken::new(),
+        };
+        let backend = worker.backend(stop_claiming.clone());
+        let context = Arc::new(Context {
+            store: self.store.clone(),
+            committer: worker.committer(),
+            worker,
+            steps: Arc::clone(&self.steps),
+            metrics: Arc::clone(&self.metrics),
+            stages: stages.clone(),
+            errands: TaskTracker::new(),
+        });
+        tracing::info!(%worker_id, queues = ?self.settings.queues, "the worker is ready");
+        let drivers = TaskTracker::new();
+        let ended = {
+            let mut working = std::pin::pin!(stack::work(
+                backend,
+                Arc::clone(&context),
+                drivers.clone(),
+                self.settings.slots,
+                stop_claiming.clone(),
+            ));
+            tokio::select! {
+                // The backend broke: what it had is dropped, and a new one may do better.
+                () = &mut working => {
+                    stages.dropped.cancel();
+                    Ended::Fenced
+                }
+                () = fenced.cancelled() => {
+                    tracing::warn!(%worker_id, "the worker was held for dead: it drops its runs");
+                    stop_claiming.cancel();
+                    stages.dropped.cancel();
+                    working.await;
+                    Ended::Fenced
+                }
+                () = shutdown.cancelled() => {
+                    stop_claiming.cancel();
+                    self.wind_down(working, &stages, &fenced).await;
+                    Ended::Stopped
+                }
+            }
+        };
+        drivers.close();
+        drivers.wait().await;
+        self.leave(context).await;
+        ended
+    }
+
+    /// Lets the work come to its end, and hurries it along in stages.
+    async fn wind_down(
+        &self,
+        working: impl Future<Output = ()>,
+        stages: &Stages,
+        fenced: &CancellationToken,
+    ) {
+        let grace = self.settings.grace;
+        tracing::info!(?grace, "the worker stops: it claims nothing more");
+        let mut working = std::pin::pin!(working);
+        tokio::select! {
+            () = &mut working => return,
+            () = fenced.cancelled() => {}
+            () = tokio::time::sleep(grace) => {
+                tracing::warn!("the grace period is over: attempts in flight are given back");
+                stages.give_back.cancel();
+                tokio::select! {
+                    () = &mut working => return,
+                    () = fenced.cancelled() => {}
+                    () = tokio::time::sleep(FAREWELL) => {
+                        tracing::warn!("the database does not take the last commits");
+                    }
+                }
+            }
+        }
+        stages.dropped.cancel();
+        working.await;
+    }
+
+    /// Retires the worker, once nobody else holds it.
+    async fn leave(&self, context: Arc<Context>) {
+        context.errands.close();
+        if tokio::time::timeout(FAREWELL, context.errands.wait())
+            .await
+            .is_err()
+        {
+            tracing::info!("not every agent heard of its aborted runs");
+        }
+        let Some(context) = Arc::into_inner(context) else {
+            tracing::error!("a driver outlived its worker");
+            return;
+        };
+        if tokio::time::timeout(FAREWELL, context.worker.retire())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the database does not hear that this worker retires");
+        }
+    }
+}

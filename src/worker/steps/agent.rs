@@ -1,0 +1,280 @@
+//! Step type `agent`: POST to a registered agent; the JSON it answers is the step's output.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::Value;
+use stepwell_queue::agent::{AgentTarget, Auth};
+use stepwell_workflow::{Attempt, Failure, Outcome};
+use uuid::Uuid;
+
+use super::{Origin, Steps, failed, headers_of, idempotency_key};
+use crate::worker::outbound::{Answer, Request};
+
+/// How long an agent may take to hear that a run was aborted: nobody waits for it.
+const TELL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What an agent is sent.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    run_id: Uuid,
+    workflow: &'a str,
+    step: &'a str,
+    attempt: u32,
+    input: &'a Value,
+}
+
+impl Steps {
+    pub(super) async fn call_agent(
+        &self,
+        origin: &Origin,
+        attempt: &Attempt,
+        agent: &str,
+        input: &Value,
+    ) -> Outcome {
+        let target = match self.target(agent).await {
+            Ok(target) => target,
+            Err(failure) => return failed(failure, None),
+        };
+        let policy = Some(Arc::clone(&target.retry));
+        let request = match self.request(origin, attempt, &target, input) {
+            Ok(request) => request,
+            Err(failure) => return failed(failure, policy),
+        };
+        let after = attempt.timeout.unwrap_or(target.timeout);
+        match tokio::time::timeout(after, self.outbound.send(request)).await {
+            Err(_) => Outcome::TimedOut {
+                after,
+                agent_policy: policy,
+            },
+            Ok(Err(failure)) => failed(failure, policy),
+            Ok(Ok(answer)) => match read(&target.name, &answer) {
+                Ok(output) => Outcome::Completed(output),
+                Err(failure) => Outcome::Failed {
+                    failure,
+                    status: Some(answer.status),
+                    retry_after: answer.retry_after(),
+                    agent_policy: policy,
+                },
+            },
+        }
+    }
+
+    async fn target(&self, agent: &str) -> Result<Arc<AgentTarget>, Failure> {
+        match self.store.agent_target(agent).await {
+            Ok(Some(target)) if target.active => Ok(target),
+            Ok(Some(_)) => Err(Failure::fatal(
+                "unknown_agent",
+                format!("the agent `{agent}` is inactive; activate it and retry the run"),
+            )),
+            Ok(None) => Err(Failure::fatal(
+                "unknown_agent",
+                format!("there is no agent `{agent}`; register it and retry the run"),
+            )),
+            Err(error) => Err(Failure::retryable(
+                "agent_lookup",
+                format!("the agent `{agent}` could not be looked up: {error}"),
+            )),
+        }
+    }
+
+    fn request(
+        &self,
+        origin: &Origin,
+        attempt: &Attempt,
+        target: &AgentTarget,
+        input: &Value,
+    ) -> Result<Request, Failure> {
+        let mut headers = headers_of(origin, &idempotency_key(origin, attempt))?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        authenticate(&mut headers, target)?;
+        let body = serde_json::to_vec(&Envelope {
+            run_id: origin.run_id,
+            workflow: &origin.workflow,
+            step: &attempt.name,
+            attempt: attempt.attempt,
+            input,
+        })
+        .map_err(|e| Failure::fatal("invalid_request", e.to_string()))?;
+        Ok(Request {
+            method: Method::POST,
+            url: self.outbound.url(&target.url)?,
+            headers,
+            body: Bytes::from(body),
+        })
+    }
+}
+
+/// Sends `DELETE {url}/runs/{run_id}` to an agent that wants it.
+pub(super) async fn tell_aborted(steps: &Steps, origin: &Origin, agent: &str) {
+    let Ok(target) = steps.target(agent).await else {
+        return;
+    };
+    if !target.cancel {
+        return;
+    }
+    let told = tokio::time::timeout(TELL_TIMEOUT, async {
+        let mut url = steps.outbound.url(&target.url)?;
+        let path = format!(
+            "{}/runs/{}",
+            url.path().trim_end_matches('/'),
+            origin.run_id
+        );
+        url.set_path(&path);
+        let mut headers = headers_of(origin, &format!("{}/abort", origin.run_id))?;
+        authenticate(&mut headers, &target)?;
+        let request = Request {
+            method: Method::DELETE,
+            url,
+            headers,
+            body: Bytes::new(),
+        };
+        steps.outbound.send(request).await
+    });
+    match told.await {
+        Ok(Ok(answer)) => {
+            tracing::debug!(run_id = %origin.run_id, agent, status = answer.status, "told the agent of the abort");
+        }
+        Ok(Err(failure)) => {
+            tracing::info!(run_id = %origin.run_id, agent, error = failure.message, "could not tell the agent of the abort");
+        }
+        Err(_) => {
+            tracing::info!(run_id = %origin.run_id, agent, "the agent did not take the abort in time");
+        }
+    }
+}
+
+/// Adds the agent's credentials.
+fn authenticate(headers: &mut HeaderMap, target: &AgentTarget) -> Result<(), Failure> {
+    let (name, secret) = match &target.auth {
+        Auth::None => return Ok(()),
+        Auth::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.expose_secret())),
+        Auth::ApiKey { header, key } => {
+            let name = HeaderName::from_bytes(header.as_bytes())
+                .map_err(|_| unusable(&target.name, "header name"))?;
+            (name, key.expose_secret().to_owned())
+        }
+        Auth::Basic { username, password } => {
+            let pair = format!("{username}:{}", password.expose_secret());
+            (AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)))
+        }
+    };
+    let mut value =
+        HeaderValue::from_str(&secret).map_err(|_| unusable(&target.name, "credential"))?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+fn unusable(agent: &str, what: &str) -> Failure {
+    Failure::fatal(
+        "invalid_request",
+        format!(
+            "the {what} of agent `{agent}` has characters that HTTP does not allow; update its auth_config"
+        ),
+    )
+}
+
+/// Reads an agent's answer.
+fn read(agent: &str, answer: &Answer) -> Result<Value, Failure> {
+    let status = answer.status;
+    if !(200..300).contains(&status) {
+        let message = format!("agent `{agent}` answered {status}{}", answer.quote());
+        return Err(if answer.may_be_retried() {
+            Failure::retryable("agent_error", message)
+        } else {
+            Failure::fatal("agent_error", message)
+        });
+    }
+    let output = match answer.body.is_empty() {
+        true => Value::Null,
+        false => serde_json::from_slice(&answer.body).map_err(|e| {
+            Failure::fatal(
+                "agent_response",
+                format!(
+                    "agent `{agent}` answered {status} with a body that is not JSON ({e}){}",
+                    answer.quote()
+                ),
+            )
+        })?,
+    };
+    let later = answer.headers.contains_key(LOCATION)
+        || output
+            .get("callback")
+            .is_some_and(|c| *c == Value::Bool(true));
+    if status == 202 && later {
+        return Err(Failure::fatal(
+            "agent_response",
+            format!(
+                "agent `{agent}` wants to finish later (202), which this version cannot wait for: let it answer with the result"
+            ),
+        ));
+    }
+    Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &'static str) -> Answer {
+        Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+
+    fn failure(status: u16, body: &'static str) -> Failure {
+        read("scorer", &answer(status, body)).expect_err("a failure")
+    }
+
+    #[test]
+    fn json_completes_and_nothing_is_null() {
+        assert_eq!(read("a", &answer(200, "[1]")), Ok(serde_json::json!([1])));
+        assert_eq!(read("a", &answer(204, "")), Ok(Value::Null));
+        assert_eq!(
+            read("a", &answer(202, r#"{"n":1}"#)),
+            Ok(serde_json::json!({"n": 1}))
+        );
+    }
+
+    #[test]
+    fn what_is_not_json_fails_for_good() {
+        let failure = failure(200, "<html>");
+        assert_eq!(failure.kind, "agent_response");
+        assert!(!failure.retryable);
+        assert!(failure.message.contains("<html>"));
+    }
+
+    #[test]
+    fn statuses_decide_about_another_attempt() {
+        for status in [408, 425, 429, 500, 502, 503, 504, 599] {
+            assert!(failure(status, "").retryable, "{status}");
+        }
+        for status in [301, 400, 401, 404, 409, 422] {
+            assert!(!failure(status, "").retryable, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_callback_is_refused_in_so_many_words() {
+        assert!(
+            failure(202, r#"{"callback": true}"#)
+                .message
+                .contains("202")
+        );
+        let mut located = answer(202, "");
+        located
+            .headers
+            .insert(LOCATION, HeaderValue::from_static("/jobs/7"));
+        assert!(read("a", &located).is_err());
+    }
+}

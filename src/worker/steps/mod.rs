@@ -1,0 +1,144 @@
+//! What an attempt does: one file per step type that calls code or services outside the engine.
+//! The step types that only compute are decided in the workflow crate and never come here.
+//!
+//! An attempt holds nothing of its run's driver: dropping its future is all there is to aborting it.
+
+mod agent;
+mod http;
+mod task;
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+use futures::FutureExt;
+use stepwell_queue::Store;
+use stepwell_workflow::retry::RetryPolicy;
+use stepwell_workflow::{Attempt, Call, Failure, Outcome};
+use uuid::Uuid;
+
+use super::metrics::Metrics;
+use super::outbound::Outbound;
+use super::tasks::Registry;
+
+/// What every attempt of a worker shares.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    pub(crate) store: Store,
+    pub(crate) outbound: Outbound,
+    pub(crate) tasks: Registry,
+    /// Of an attempt whose step and agent set none.
+    pub(crate) timeout: Duration,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// What every attempt of a run shares.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) run_id: Uuid,
+    /// The slug.
+    pub(crate) workflow: Arc<str>,
+    /// What calls carry as `X-Request-ID`.
+    pub(crate) request_id: String,
+    pub(crate) traceparent: Option<String>,
+}
+
+/// An attempt that was begun.
+pub(crate) enum Begun {
+    /// It ended at once.
+    Landed(Outcome),
+    /// It goes on when polled.
+    InFlight(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+}
+
+impl Steps {
+    /// Begins an attempt.
+    pub(crate) fn begin(self: &Arc<Self>, origin: &Arc<Origin>, attempt: Attempt) -> Begun {
+        match &attempt.call {
+            Call::Task { .. } => self.begin_task(origin, attempt),
+            Call::Agent { .. } | Call::Http { .. } => {
+                let steps = Arc::clone(self);
+                let origin = Arc::clone(origin);
+                Begun::InFlight(Box::pin(unpanicked(async move {
+                    match &attempt.call {
+                        Call::Agent { agent, input } => {
+                            steps.call_agent(&origin, &attempt, agent, input).await
+                        }
+                        _ => steps.call_http(&origin, &attempt).await,
+                    }
+                })))
+            }
+        }
+    }
+
+    /// Tells an agent, where it wants to hear it, that a run no longer waits for its answer. Best
+    /// effort: the agent may be gone, and nobody waits for this.
+    pub(crate) async fn tell_aborted(&self, origin: &Origin, agent: &str) {
+        agent::tell_aborted(self, origin, agent).await;
+    }
+}
+
+/// Makes a panic the failure of its attempt alone.
+async fn unpanicked(attempt: impl Future<Output = Outcome>) -> Outcome {
+    match AssertUnwindSafe(attempt).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(panic) => failed(Failure::fatal("panic", said(panic.as_ref())), None),
+    }
+}
+
+/// Returns what a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the attempt panicked: {}", text.unwrap_or("without a word"))
+}
+
+/// Returns `<run>/<step>/<generation>`, the same for every attempt of a step.
+fn idempotency_key(origin: &Origin, attempt: &Attempt) -> String {
+    format!("{}/{}/{}", origin.run_id, attempt.name, attempt.generation)
+}
+
+/// Returns the headers that every call carries.
+fn headers_of(origin: &Origin, idempotency_key: &str) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::with_capacity(8);
+    put(&mut headers, "idempotency-key", idempotency_key)?;
+    put(&mut headers, "x-request-id", &origin.request_id)?;
+    if let Some(parent) = &origin.traceparent {
+        put(&mut headers, "traceparent", parent)?;
+    }
+    Ok(headers)
+}
+
+/// Sets a header.
+fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> {
+    let bad = |what: &str| {
+        Failure::fatal(
+            "invalid_request",
+            format!(
+                "the header `{name}` cannot be sent: its {what} has characters that HTTP does not allow"
+            ),
+        )
+    };
+    let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("name"))?;
+    let value = HeaderValue::from_str(value).map_err(|_| bad("value"))?;
+    headers.insert(key, value);
+    Ok(())
+}
+
+/// Returns a failure that came without an answer.
+fn failed(failure: Failure, agent_policy: Option<Arc<RetryPolicy>>) -> Outcome {
+    Outcome::Failed {
+        failure,
+        status: None,
+        retry_after: None,
+        agent_policy,
+    }
+}
+
+#[cfg(test)]
+mod tests;

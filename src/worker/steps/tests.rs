@@ -1,0 +1,168 @@
+//! Attempts of tasks, and what an agent receives.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stepwell_queue::store::StoreOptions;
+use stepwell_workflow::StepKey;
+
+use super::*;
+use crate::worker::tasks::{TaskCall, TaskError};
+
+/// Steps on a store that is never asked.
+fn steps(tasks: Registry) -> Arc<Steps> {
+    let store = Store::open(StoreOptions {
+        url: "postgres://nobody@127.0.0.1:9/nowhere".into(),
+        pool_max: 1,
+        acquire_timeout: Duration::from_secs(1),
+        listen: false,
+        master_key: None,
+    });
+    Arc::new(Steps {
+        store: store.unwrap(),
+        outbound: Outbound::new(true).unwrap(),
+        tasks,
+        timeout: Duration::from_secs(5),
+        metrics: Arc::default(),
+    })
+}
+
+fn origin() -> Arc<Origin> {
+    Arc::new(Origin {
+        run_id: Uuid::nil(),
+        workflow: "orders".into(),
+        request_id: "request-1".to_owned(),
+        traceparent: None,
+    })
+}
+
+fn attempt(task: &str, input: Value) -> Attempt {
+    Attempt {
+        key: StepKey::step(0),
+        name: "charge".to_owned(),
+        attempt: 2,
+        generation: 1,
+        call: Call::Task {
+            task: task.into(),
+            input: Arc::new(input),
+        },
+        timeout: Some(Duration::from_millis(50)),
+    }
+}
+
+async fn outcome(tasks: Registry, attempt: Attempt) -> (bool, Outcome) {
+    match steps(tasks).begin(&origin(), attempt) {
+        Begun::Landed(outcome) => (true, outcome),
+        Begun::InFlight(running) => (false, running.await),
+    }
+}
+
+fn failure(outcome: Outcome) -> Failure {
+    match outcome {
+        Outcome::Failed { failure, .. } => failure,
+        other => panic!("expected a failure, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_needs_no_waiting_ends_where_the_driver_stands() {
+    let mut tasks = Registry::default();
+    tasks.add("key".to_owned(), |call: TaskCall| async move {
+        Ok(json!([
+            call.idempotency_key(),
+            call.attempt,
+            call.input["n"]
+        ]))
+    });
+    let (at_once, outcome) = outcome(tasks, attempt("key", json!({"n": 7}))).await;
+    assert!(at_once);
+    let key = format!("{}/charge/1", Uuid::nil());
+    assert_eq!(outcome, Outcome::Completed(json!([key, 2, 7])));
+}
+
+#[tokio::test]
+async fn a_task_that_waits_goes_on_when_polled() {
+    let mut tasks = Registry::default();
+    tasks.add("nap".to_owned(), |_| async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Ok(Value::Null)
+    });
+    let (at_once, outcome) = outcome(tasks, attempt("nap", json!({}))).await;
+    assert!(!at_once);
+    assert_eq!(outcome, Outcome::Completed(Value::Null));
+}
+
+#[tokio::test]
+async fn a_task_that_takes_too_long_times_out_and_hears_of_it() {
+    let (heard, told) = std::sync::mpsc::channel();
+    let mut tasks = Registry::default();
+    tasks.add("stall".to_owned(), move |call: TaskCall| {
+        let heard = heard.clone();
+        async move {
+            tokio::spawn(async move {
+                call.cancelled.cancelled().await;
+                heard.send(()).unwrap();
+            });
+            std::future::pending().await
+        }
+    });
+    let (_, outcome) = outcome(tasks, attempt("stall", json!({}))).await;
+    assert!(matches!(outcome, Outcome::TimedOut { after, .. } if after.as_millis() == 50));
+    let told = tokio::task::spawn_blocking(move || told.recv_timeout(Duration::from_secs(5)));
+    told.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_is_the_failure_of_its_attempt() {
+    let mut tasks = Registry::default();
+    tasks.add("at_once".to_owned(), |call: TaskCall| async move {
+        assert!(call.input.is_null(), "no such {}", "luck");
+        Ok(Value::Null)
+    });
+    let (_, outcome) = outcome(tasks, attempt("at_once", json!(1))).await;
+    let failure = failure(outcome);
+    assert_eq!(failure.kind, "panic");
+    assert!(failure.message.contains("no such luck"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_here_names_those_that_are() {
+    let mut tasks = Registry::default();
+    tasks.add("charge".to_owned(), |_| async { Ok(Value::Null) });
+    let (_, outcome) = outcome(tasks, attempt("refund", json!({}))).await;
+    let failure = failure(outcome);
+    assert_eq!(failure.kind, "unknown_task");
+    assert!(!failure.retryable);
+    assert!(failure.message.contains("charge"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn types_are_read_and_written() {
+    let mut tasks = Registry::default();
+    tasks.add_typed("sum".to_owned(), |numbers: Vec<i64>, _| async move {
+        let sum: i64 = numbers.iter().sum();
+        if sum == 0 {
+            return Err(TaskError::retryable("nothing yet").after(Duration::from_secs(3)));
+        }
+        Ok(sum)
+    });
+    let tasks = steps(tasks);
+    let run = |input| match tasks.begin(&origin(), attempt("sum", input)) {
+        Begun::Landed(outcome) => outcome,
+        Begun::InFlight(_) => panic!("it does not wait"),
+    };
+    assert_eq!(run(json!([1, 2])), Outcome::Completed(json!(3)));
+    assert!(!failure(run(json!({}))).retryable);
+    let Outcome::Failed {
+        failure,
+        retry_after,
+        ..
+    } = run(json!([]))
+    else {
+        panic!("it fails")
+    };
+    assert!(failure.retryable);
+    assert_eq!(retry_after, Some(Duration::from_secs(3)));
+}
