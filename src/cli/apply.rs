@@ -1,0 +1,195 @@
+//! `stepwell apply`: agents and workflows from files. Applying twice changes nothing.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow, bail};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::client::{Answer, Client, ServerArgument};
+use super::{Given, print};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Apply {
+    /// Files of JSON, each with one agent or workflow or a list of them.
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgument,
+}
+
+/// One thing to be applied, and where it came from.
+struct Item {
+    kind: Kind,
+    name: String,
+    file: String,
+    body: Value,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Agent,
+    Workflow,
+}
+
+impl Kind {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Agent => "agents",
+            Self::Workflow => "workflows",
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Workflow => "workflow",
+        }
+    }
+}
+
+impl Apply {
+    pub(super) async fn run(self, given: Given) -> anyhow::Result<()> {
+        let client = Client::new(&self.server)?;
+        let mut items = Vec::new();
+        for path in &self.files {
+            items.extend(read(path)?);
+        }
+        let (agents, mut workflows): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| item.kind == Kind::Agent);
+        let mut done = Vec::new();
+        for agent in &agents {
+            let outcome = send(&client, agent).await.with_context(|| place(agent))?;
+            tell(agent, &outcome, given.json, &mut done);
+        }
+        // A workflow may name another of the same files: those that are refused are tried again
+        // as long as others go through.
+        while !workflows.is_empty() {
+            let mut refused = Vec::new();
+            let before = workflows.len();
+            for workflow in workflows {
+                match send(&client, &workflow).await {
+                    Ok(outcome) => tell(&workflow, &outcome, given.json, &mut done),
+                    Err(error) => refused.push((workflow, error)),
+                }
+            }
+            if refused.len() == before {
+                return Err(all(&refused));
+            }
+            workflows = refused.into_iter().map(|(workflow, _)| workflow).collect();
+        }
+        if given.json {
+            print::json(&done)?;
+        }
+        Ok(())
+    }
+}
+
+fn all(refused: &[(Item, anyhow::Error)]) -> anyhow::Error {
+    let words: Vec<String> = refused
+        .iter()
+        .map(|(item, error)| format!("{}: {error:#}", place(item)))
+        .collect();
+    anyhow!(words.join("\n"))
+}
+
+fn place(item: &Item) -> String {
+    format!("{} {} ({})", item.kind.word(), item.name, item.file)
+}
+
+fn tell(item: &Item, outcome: &str, json: bool, done: &mut Vec<Value>) {
+    let kind = item.kind.word();
+    if json {
+        done.push(serde_json::json!({ "kind": kind, "name": item.name, "outcome": outcome }));
+    } else {
+        print::line(format_args!("{kind} {} {outcome}", item.name));
+    }
+}
+
+fn read(path: &std::path::Path) -> anyhow::Result<Vec<Item>> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    let value: Value =
+        serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
+    let values = match value {
+        Value::Array(values) => values,
+        one => vec![one],
+    };
+    values
+        .into_iter()
+        .map(|body| classify(body, &file))
+        .collect()
+}
+
+fn classify(body: Value, file: &str) -> anyhow::Result<Item> {
+    let kind = if body.get("steps").is_some() {
+        Kind::Workflow
+    } else if body.get("url").is_some() {
+        Kind::Agent
+    } else {
+        bail!("{file} holds neither a workflow (with `steps`) nor an agent (with `url`)");
+    };
+    let name = match kind {
+        Kind::Workflow => body.get("id").or_else(|| body.get("name")),
+        Kind::Agent => body.get("name"),
+    };
+    let Some(name) = name.and_then(Value::as_str).map(str::to_owned) else {
+        bail!(
+            "{file} holds {} without a name",
+            match kind {
+                Kind::Agent => "an agent",
+                Kind::Workflow => "a workflow",
+            }
+        );
+    };
+    Ok(Item {
+        kind,
+        name,
+        file: file.to_owned(),
+        body,
+    })
+}
+
+async fn send(client: &Client, item: &Item) -> anyhow::Result<String> {
+    let path = item.kind.path();
+    match standing(client, item).await? {
+        None => {
+            client
+                .get(Method::POST, client.at(&[path], &[])?, Some(&item.body))
+                .await?;
+            Ok("created".to_owned())
+        }
+        Some(before) => {
+            let id = before
+                .get("id")
+                .and_then(Value::as_str)
+                .context("the answer has no id")?;
+            let after = client
+                .get(Method::PUT, client.at(&[path, id], &[])?, Some(&item.body))
+                .await?;
+            let same = before.get("updated_at") == after.get("updated_at");
+            let version = after.get("version").and_then(Value::as_i64);
+            Ok(match (same, version) {
+                (true, _) => "unchanged".to_owned(),
+                (false, Some(version)) => format!("updated to version {version}"),
+                (false, None) => "updated".to_owned(),
+            })
+        }
+    }
+}
+
+/// What the server has under this name.
+async fn standing(client: &Client, item: &Item) -> anyhow::Result<Option<Value>> {
+    if item.kind == Kind::Workflow {
+        let url = client.at(&["workflows", &item.name], &[])?;
+        return Ok(match client.ask(Method::GET, url, None, &[]).await? {
+            Answer::Found(value) => Some(value),
+            Answer::NotFound(_) => None,
+        });
+    }
+    let url = client.at(&["agents"], &[("name", item.name.clone())])?;
+    let list = client.get(Method::GET, url, None).await?;
+    let items = list.get("items").and_then(Value::as_array);
+    let same_name = |agent: &&Value| agent.get("name").and_then(Value::as_str) == Some(&item.name);
+    Ok(items.into_iter().flatten().find(same_name).cloned())
+}

@@ -1,0 +1,174 @@
+//! A thin client of the REST API: a request, and its answer or its problem in words.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+/// Longer than the longest `wait_ms` that the API takes.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Which server.
+#[derive(Debug, clap::Args)]
+pub(super) struct ServerArgument {
+    /// The API to talk to.
+    #[arg(
+        long,
+        env = "STEPWELL_SERVER",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8080",
+        global = true
+    )]
+    server: Url,
+}
+
+/// A connection to one server.
+pub(super) struct Client {
+    server: Url,
+    http: reqwest::Client,
+}
+
+/// An answer with a 2xx status, or the absence of what was asked for.
+pub(super) enum Answer {
+    Found(Value),
+    NotFound(String),
+}
+
+impl Client {
+    pub(super) fn new(argument: &ServerArgument) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            // The API is called as it is named, not by way of a proxy that the shell knows.
+            .no_proxy()
+            .build()
+            .context("cannot make an HTTP client")?;
+        Ok(Self {
+            server: argument.server.clone(),
+            http,
+        })
+    }
+
+    /// Builds an address from path segments, each of which may hold anything.
+    pub(super) fn at(&self, segments: &[&str], query: &[(&str, String)]) -> anyhow::Result<Url> {
+        let mut url = self.server.clone();
+        match url.path_segments_mut() {
+            Ok(mut path) => path.pop_if_empty().extend(["api", "v1"]).extend(segments),
+            Err(()) => bail!("{} is not the address of a server", self.server),
+        };
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, and any answer but 2xx and 404.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&Value>,
+        headers: &[(&'static str, String)],
+    ) -> anyhow::Result<Answer> {
+        let mut request = self.http.request(method, url);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("no Stepwell answers at {}", self.server))?;
+        let status = answer.status();
+        let text = answer.text().await.context("the answer broke off")?;
+        if status.is_success() {
+            if text.is_empty() {
+                return Ok(Answer::Found(Value::Null));
+            }
+            let value = serde_json::from_str(&text).context("the answer is not JSON")?;
+            return Ok(Answer::Found(value));
+        }
+        let words = problem(status, &text);
+        if status == StatusCode::NOT_FOUND {
+            return Ok(Answer::NotFound(words));
+        }
+        bail!("{words}")
+    }
+
+    /// Sends a request whose object must exist.
+    ///
+    /// # Errors
+    /// As [`Client::ask`], and 404.
+    pub(super) async fn get(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        match self.ask(method, url, body, &[]).await? {
+            Answer::Found(value) => Ok(value),
+            Answer::NotFound(words) => bail!("{words}"),
+        }
+    }
+}
+
+/// Says what RFC 9457 says, each finding on a line.
+fn problem(status: StatusCode, text: &str) -> String {
+    let Ok(problem) = serde_json::from_str::<Value>(text) else {
+        return format!("the server answered {status}");
+    };
+    let field = |name: &str| problem.get(name).and_then(Value::as_str);
+    let mut words = field("detail")
+        .or_else(|| field("title"))
+        .map_or_else(|| format!("the server answered {status}"), str::to_owned);
+    for finding in problem
+        .get("errors")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let part = |name: &str| {
+            finding
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        words.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
+    }
+    words
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{Client, ServerArgument, StatusCode, problem};
+
+    #[test]
+    fn a_problem_is_told_with_every_finding() {
+        let text = r#"{"title": "Invalid", "detail": "2 rules are broken",
+            "errors": [{"pointer": "/steps/0", "detail": "a cycle"}, {"pointer": "", "detail": "b"}]}"#;
+        let words = problem(StatusCode::UNPROCESSABLE_ENTITY, text);
+        assert_eq!(words, "2 rules are broken\n  /steps/0: a cycle\n  : b");
+        assert!(problem(StatusCode::BAD_GATEWAY, "<html>").contains("502"));
+    }
+
+    #[test]
+    fn segments_are_kept_apart() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let server = "http://127.0.0.1:1/base/".parse().unwrap();
+        let client = Client::new(&ServerArgument { server }).unwrap();
+        let url = client
+            .at(&["runs", "a/b"], &[("limit", "3".into())])
+            .unwrap();
+        assert_eq!(
+            url.as_str(),
+            "http://127.0.0.1:1/base/api/v1/runs/a%2Fb?limit=3"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! The command line: what is asked, and the code that the process ends with: 0, 1 failed, 2 usage.
+
+mod api;
+mod apply;
+mod client;
+mod migrate;
+mod openapi;
+mod parts;
+mod postgres;
+mod print;
+mod run;
+mod up;
+mod version;
+mod worker;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::{File, Mistake, environment, log};
+use crate::{embedded, telemetry};
+
+/// Exit code of a wrong argument or setting, as clap's own.
+const USAGE: u8 = 2;
+
+/// Durable workflows on plain PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "stepwell", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The file of settings [default: stepwell.toml, if there is one].
+    #[arg(long, env = "STEPWELL_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    log: log::Layer,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process: database (unless DATABASE_URL names one), API and a worker.
+    Up(Box<up::Up>),
+    /// Run the API alone.
+    Api(Box<api::Api>),
+    /// Run a worker alone.
+    Worker(Box<worker::Work>),
+    /// Change the schema's version, or tell it.
+    Migrate(migrate::Migrate),
+    /// Create or update agents and workflows from JSON files; applying twice changes nothing.
+    Apply(apply::Apply),
+    /// Start runs, look at them, cancel and retry them.
+    Run(run::Run),
+    /// Print the OpenAPI document of the API.
+    Openapi,
+    /// Run the private Postgres alone, for tests and tools.
+    Postgres(postgres::Postgres),
+    /// Print the version.
+    Version,
+    #[command(hide = true)]
+    PostgresGuard(embedded::guard::Guard),
+}
+
+/// What every command is given besides its own arguments.
+struct Given {
+    file: File,
+    json: bool,
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::PostgresGuard(guard) = cli.command {
+        return guard.run();
+    }
+    match start(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print::error(&error);
+            if error.downcast_ref::<Mistake>().is_some() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn start(cli: Cli) -> anyhow::Result<()> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        Some((name, value.to_string_lossy().into_owned()))
+    });
+    environment::refuse_unknown(&Cli::command(), variables)?;
+    let mut file = File::read(cli.config)?;
+    let log = cli.log.over(std::mem::take(&mut file.log)).resolve();
+    telemetry::install(&log)?;
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        anyhow::bail!("another provider of cryptography is installed already");
+    }
+    let given = Given {
+        file,
+        json: cli.json,
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(carry_out(cli.command, given))
+}
+
+async fn carry_out(command: Command, given: Given) -> anyhow::Result<()> {
+    match command {
+        Command::Up(up) => Box::pin(up.run(given)).await,
+        Command::Api(api) => Box::pin(api.run(given)).await,
+        Command::Worker(worker) => Box::pin(worker.run(given)).await,
+        Command::Migrate(migrate) => migrate.run(given).await,
+        Command::Apply(apply) => apply.run(given).await,
+        Command::Run(run) => run.run(given).await,
+        Command::Openapi => openapi::run(),
+        Command::Postgres(postgres) => postgres.run(given).await,
+        Command::Version => version::run(given.json),
+        Command::PostgresGuard(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,98 @@
+//! What `up`, `api` and `worker` are put together from.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use stepwell::queue::migrate::Standing;
+use stepwell::queue::{Error, Store};
+use stepwell::worker::{Runtime, WorkerSettings};
+use stepwell_web::{Bound, WebOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::database::Database;
+use crate::config::process::Process;
+use crate::config::server::Server;
+
+/// Between looks at a database that is away.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Opens the store. The database may be away.
+pub(super) fn open(database: &Database) -> anyhow::Result<Store> {
+    Store::open(database.store_options()?).context("the database URL cannot be used")
+}
+
+/// Waits for the database and fails unless its schema is the binary's. `false`: asked to stop
+/// before it answered.
+pub(super) async fn check_schema(store: &Store, stop: &CancellationToken) -> anyhow::Result<bool> {
+    let mut told = false;
+    loop {
+        match store.standing().await {
+            Ok(Standing::Current) => return Ok(true),
+            Ok(Standing::Behind) => bail!(
+                "the schema is older than this program, or absent: run `stepwell migrate up` first"
+            ),
+            Ok(Standing::Ahead) => bail!(
+                "the schema is newer than this program ({}): run a newer stepwell",
+                env!("CARGO_PKG_VERSION")
+            ),
+            Err(error @ Error::Unavailable(_)) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(error = chain(&error), "waiting for the database");
+                }
+            }
+            Err(error) => return Err(error).context("cannot tell the version of the schema"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(false),
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Binds the API's socket.
+pub(super) async fn bind(
+    server: Server,
+    process: &Process,
+    store: &Store,
+    stop: &CancellationToken,
+) -> anyhow::Result<Bound> {
+    let options = WebOptions {
+        listen: server.address,
+        stop_grace: process.grace,
+        environment: process.environment.clone(),
+    };
+    let bound = stepwell_web::bind(options, store.clone(), stop.clone()).await;
+    bound.context("the API does not start (--port takes another port, 0 any free one)")
+}
+
+/// Makes a worker that offers no tasks of its own.
+pub(super) fn worker(settings: WorkerSettings, store: &Store) -> anyhow::Result<Runtime> {
+    Ok(Runtime::builder(store.clone()).settings(settings).build()?)
+}
+
+/// Ends `stop` with the first part that fails, and then returns that failure; the others end in order.
+pub(super) async fn until_first_failure<T, E>(
+    part: impl Future<Output = Result<T, E>>,
+    name: &'static str,
+    stop: &CancellationToken,
+) -> anyhow::Result<()>
+where
+    E: Into<anyhow::Error>,
+{
+    let ended = part.await;
+    let asked = stop.is_cancelled();
+    stop.cancel();
+    match ended {
+        Ok(_) if asked => Ok(()),
+        Ok(_) => Err(anyhow!("the {name} ended unasked")),
+        Err(error) => Err(error.into()).with_context(|| format!("the {name} failed")),
+    }
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,208 @@
+//! `stepwell run`: runs, through the API.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::client::{Answer, Client, ServerArgument};
+use super::{Given, print};
+
+/// Between looks at a run that is watched.
+const WATCH_EVERY: Duration = Duration::from_millis(250);
+/// Steps that are read of a run that is watched: one page.
+const STEPS_SHOWN: &str = "200";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    server: ServerArgument,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start a run of a workflow.
+    Start {
+        /// The workflow's name or id.
+        workflow: String,
+        /// The input, as JSON.
+        #[arg(long, short, default_value = "{}", value_name = "JSON")]
+        input: String,
+        /// Start nothing twice under the same key.
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+        /// Follow it to its end; the exit code is 0 only if it completes.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Show a run.
+    Get { id: String },
+    /// List runs, the newest first.
+    List {
+        /// Only runs that are so; may be repeated.
+        #[arg(long, value_name = "STATUS")]
+        status: Vec<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u16,
+    },
+    /// Cancel a run.
+    Cancel {
+        id: String,
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Go on with a failed, cancelled or timed out run from where it failed.
+    Retry {
+        id: String,
+        /// From this step on, also what had completed.
+        #[arg(long, value_name = "STEP")]
+        from_step: Option<String>,
+    },
+    /// Follow a run to its end; the exit code is 0 only if it completes.
+    Watch { id: String },
+}
+
+impl Run {
+    pub(super) async fn run(self, given: Given) -> anyhow::Result<()> {
+        let client = Client::new(&self.server)?;
+        match self.verb {
+            Verb::Start {
+                workflow,
+                input,
+                idempotency_key,
+                watch,
+            } => {
+                let input: Value = serde_json::from_str(&input).context("the input is not JSON")?;
+                let url = client.at(&["workflows", &workflow, "execute"], &[])?;
+                let headers = idempotency_key.map(|key| ("Idempotency-Key", key));
+                let body = json!({ "input": input });
+                let headers: Vec<_> = headers.into_iter().collect();
+                let run = match client.ask(Method::POST, url, Some(&body), &headers).await? {
+                    Answer::Found(run) => run,
+                    Answer::NotFound(words) => bail!("{words}"),
+                };
+                if !watch {
+                    return show(&run, given.json);
+                }
+                self::watch(&client, text(&run, "id"), given.json).await
+            }
+            Verb::Get { id } => {
+                let url = client.at(&["runs", &id], &[])?;
+                show(&client.get(Method::GET, url, None).await?, given.json)
+            }
+            Verb::List { status, limit } => list(&client, status, limit, given.json).await,
+            Verb::Cancel { id, reason } => {
+                let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
+                let url = client.at(&["runs", &id, "cancel"], &[])?;
+                show(
+                    &client.get(Method::POST, url, Some(&body)).await?,
+                    given.json,
+                )
+            }
+            Verb::Retry { id, from_step } => {
+                let body = from_step.map_or_else(|| json!({}), |step| json!({ "from_step": step }));
+                let url = client.at(&["runs", &id, "retry"], &[])?;
+                show(
+                    &client.get(Method::POST, url, Some(&body)).await?,
+                    given.json,
+                )
+            }
+            Verb::Watch { id } => watch(&client, &id, given.json).await,
+        }
+    }
+}
+
+async fn list(client: &Client, status: Vec<String>, limit: u16, json: bool) -> anyhow::Result<()> {
+    let mut query = vec![("limit", limit.to_string())];
+    query.extend(status.into_iter().map(|status| ("status", status)));
+    let page = client
+        .get(Method::GET, client.at(&["runs"], &query)?, None)
+        .await?;
+    if json {
+        return print::json(&page);
+    }
+    let rows: Vec<Vec<String>> = page
+        .get("items")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|run| {
+            let cell = |name| text(run, name).to_owned();
+            vec![
+                cell("id"),
+                cell("workflow_name"),
+                cell("status"),
+                cell("created_at"),
+                cell("finished_at"),
+            ]
+        })
+        .collect();
+    print::table(&["id", "workflow", "status", "created", "finished"], &rows);
+    Ok(())
+}
+
+/// Prints what changes until the run is over.
+async fn watch(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
+    let mut shown: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
+    loop {
+        // The run first: when it is over, the steps that are read after it are final.
+        let run = client
+            .get(Method::GET, client.at(&["runs", id], &[])?, None)
+            .await?;
+        let query = [("limit", STEPS_SHOWN.to_owned())];
+        let steps = client
+            .get(
+                Method::GET,
+                client.at(&["runs", id, "steps"], &query)?,
+                None,
+            )
+            .await?;
+        for step in steps
+            .get("items")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let (name, status) = (text(step, "name"), text(step, "status"));
+            if shown.get(name).map(String::as_str) != Some(status) {
+                shown.insert(name.to_owned(), status.to_owned());
+                if !json {
+                    print::line(format_args!("  {name:<24} {status}"));
+                }
+            }
+        }
+        let status = text(&run, "status");
+        if !run.get("finished_at").is_none_or(Value::is_null) {
+            show(&run, json)?;
+            if status != "completed" {
+                bail!("the run is {status}");
+            }
+            return Ok(());
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
+    }
+}
+
+fn show(run: &Value, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print::json(run);
+    }
+    print::line(format_args!("run       {}", text(run, "id")));
+    print::line(format_args!("workflow  {}", text(run, "workflow_name")));
+    print::line(format_args!("status    {}", text(run, "status")));
+    for name in ["blocked_on", "error", "output"] {
+        if let Some(value) = run.get(name).filter(|value| !value.is_null()) {
+            print::line(format_args!("{name:<9} {value}"));
+        }
+    }
+    Ok(())
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,158 @@
+//! `stepwell up`: everything in one process.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use stepwell::queue::{Error, Store};
+use tokio_util::sync::CancellationToken;
+
+use super::{Given, parts, print};
+use crate::config::{database, embedded as embedded_config, process, server, worker};
+use crate::embedded::{Options, Private};
+use crate::shutdown;
+
+/// How long a server that was named may take to answer: long enough for one that starts beside us.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Up {
+    #[command(flatten)]
+    server: server::Layer,
+    #[command(flatten)]
+    database: database::Layer,
+    #[command(flatten)]
+    embedded: embedded_config::Layer,
+    /// Keep the data in a temporary directory that is removed at the end.
+    #[arg(long, conflicts_with_all = ["data_dir", "url"])]
+    ephemeral: bool,
+    #[command(flatten)]
+    worker: worker::Layer,
+    #[command(flatten)]
+    process: process::Layer,
+}
+
+impl Up {
+    pub(super) async fn run(self, given: Given) -> anyhow::Result<()> {
+        let file = given.file;
+        let process = self.process.over(file.process).resolve();
+        let server = self.server.over(file.server).resolve()?;
+        let worker = self.worker.over(file.worker).resolve(true, process.grace)?;
+        let mut database = self.database.over(file.database).resolve()?;
+        let embedded = self.embedded.over(file.embedded);
+        let stop = shutdown::install()?;
+
+        let mut private = None;
+        if database.url.is_none() {
+            let options = Options {
+                data_dir: embedded.data_dir,
+                ephemeral: self.ephemeral,
+                pg_bin: embedded.pg_bin,
+            };
+            // A first signal does not cut it off: a cluster is made whole, and then stopped in order.
+            let started = Private::start(options).await?;
+            database.url = Some(started.url());
+            if database.master_key.is_none() {
+                database.master_key = Some(started.master_key()?);
+            }
+            private = Some(started);
+        }
+        let parts = Parts {
+            server,
+            worker,
+            process,
+            database,
+            json: given.json,
+        };
+        let outcome = Box::pin(parts.run(private.as_mut(), &stop)).await;
+        if let Some(private) = private {
+            private.stop().await;
+        }
+        outcome
+    }
+}
+
+/// What runs on a database that answers.
+struct Parts {
+    server: server::Server,
+    worker: stepwell::worker::WorkerSettings,
+    process: process::Process,
+    database: database::Database,
+    json: bool,
+}
+
+impl Parts {
+    async fn run(
+        self,
+        private: Option<&mut Private>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let store = parts::open(&self.database)?;
+        migrate(&store, stop).await?;
+        let bound = parts::bind(self.server, &self.process, &store, stop).await?;
+        let runtime = parts::worker(self.worker, &store)?;
+        announce(bound.address(), private.as_deref(), self.json)?;
+        let served = async {
+            let (api, worker) = tokio::join!(
+                Box::pin(parts::until_first_failure(bound.serve(), "API", stop)),
+                Box::pin(parts::until_first_failure(
+                    runtime.run(stop.clone()),
+                    "worker",
+                    stop
+                )),
+            );
+            store.close().await;
+            api.and(worker)
+        };
+        match private {
+            None => served.await,
+            Some(private) => tokio::select! {
+                ended = served => ended,
+                error = private.supervise() => Err(error),
+            },
+        }
+    }
+}
+
+/// Brings the schema to this version; waits a little for a server that is starting.
+async fn migrate(store: &Store, stop: &CancellationToken) -> anyhow::Result<()> {
+    let since = std::time::Instant::now();
+    loop {
+        match store.migrate_up().await {
+            Ok(versions) if versions.is_empty() => return Ok(()),
+            Ok(versions) => {
+                tracing::info!(?versions, "the schema is at this version");
+                return Ok(());
+            }
+            Err(error @ Error::Unavailable(_))
+                if since.elapsed() < DATABASE_PATIENCE && !stop.is_cancelled() =>
+            {
+                tracing::warn!(error = parts::chain(&error), "waiting for the database");
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Err(error) => return Err(error).context("the schema could not be brought up to date"),
+        }
+    }
+}
+
+fn announce(
+    address: std::net::SocketAddr,
+    private: Option<&Private>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let url = format!("http://{address}");
+    let data = private.map(|private| private.path().display().to_string());
+    if json {
+        return print::json(&serde_json::json!({ "url": url, "data_dir": data }));
+    }
+    print::line(format_args!("Stepwell is up: {url}"));
+    print::line(format_args!("  API documentation  {url}/docs"));
+    if let Some(data) = data {
+        print::line(format_args!("  data directory     {data}"));
+        print::line(format_args!(
+            "  SQL                psql \"$(cat {data}/database.url)\""
+        ));
+    }
+    print::line("  stop with Ctrl-C");
+    Ok(())
+}

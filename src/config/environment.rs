@@ -1,0 +1,105 @@
+//! The environment: clap reads the variables, this refuses those that nobody reads.
+
+use super::Mistake;
+
+const PREFIX: &str = "STEPWELL_";
+
+/// Fails when a variable of ours is not one of ours.
+///
+/// # Errors
+/// Names the variable, and the nearest known one.
+pub(crate) fn refuse_unknown(
+    command: &clap::Command,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<(), Mistake> {
+    let mut known = Vec::new();
+    collect(command, &mut known);
+    for (name, value) in variables {
+        let ours =
+            name.starts_with(PREFIX) && !is_service_link(&name, &value) && !is_of_builds(&name);
+        if ours && !known.contains(&name) {
+            return Err(Mistake::new(format!(
+                "the environment variable {name} is not known{}; .env.example lists all of them",
+                nearest(&name, &known)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn collect(command: &clap::Command, known: &mut Vec<String>) {
+    known.extend(
+        command
+            .get_arguments()
+            .filter_map(|argument| argument.get_env())
+            .map(|name| name.to_string_lossy().into_owned()),
+    );
+    for inner in command.get_subcommands() {
+        collect(inner, known);
+    }
+}
+
+/// Kubernetes gives every pod variables about a service that is named `stepwell`. Those are
+/// addresses; `STEPWELL_PORT=8080` is a mistake all the same.
+fn is_service_link(name: &str, value: &str) -> bool {
+    name.starts_with("STEPWELL_SERVICE_")
+        || name.starts_with("STEPWELL_PORT_")
+        || (name == "STEPWELL_PORT" && value.contains("://"))
+}
+
+/// Read when the program is built and tested; it may still be set when it runs there.
+fn is_of_builds(name: &str) -> bool {
+    name == "STEPWELL_COMMIT" || name.starts_with("STEPWELL_TEST_")
+}
+
+fn nearest(name: &str, known: &[String]) -> String {
+    let last = name.rsplit('_').next().unwrap_or(name);
+    known
+        .iter()
+        .find(|candidate| candidate.ends_with(last))
+        .map(|candidate| format!(" (is {candidate} meant?)"))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::refuse_unknown;
+    use crate::cli::Cli;
+
+    fn check(name: &str, value: &str) -> Result<(), String> {
+        let variables = [(name.to_owned(), value.to_owned())];
+        refuse_unknown(&Cli::command(), variables.into_iter()).map_err(|mistake| mistake.0)
+    }
+
+    #[test]
+    fn known_variables_and_those_of_others_pass() {
+        assert_eq!(check("STEPWELL_HTTP_PORT", "1"), Ok(()));
+        assert_eq!(check("STEPWELL_WORKER_HEARTBEAT_MS", "1"), Ok(()));
+        assert_eq!(check("HOME", "/"), Ok(()));
+    }
+
+    #[test]
+    fn service_links_of_kubernetes_pass() {
+        assert_eq!(check("STEPWELL_PORT", "tcp://10.0.0.1:80"), Ok(()));
+        assert_eq!(check("STEPWELL_SERVICE_HOST", "10.0.0.1"), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_variable_is_refused_with_a_hint() {
+        let text = check("STEPWELL_PORT", "8080").err().unwrap_or_default();
+        assert!(text.contains("STEPWELL_HTTP_PORT"), "{text}");
+        assert!(check("STEPWELL_NONSENSE", "1").is_err());
+    }
+
+    #[test]
+    fn every_variable_is_documented() {
+        let documented = include_str!("../../.env.example");
+        let mut known = Vec::new();
+        super::collect(&Cli::command(), &mut known);
+        for name in known {
+            assert!(documented.contains(&name), "{name} is not in .env.example");
+        }
+    }
+}

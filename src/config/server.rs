@@ -1,0 +1,107 @@
+//! `[server]`: where the API listens.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde::Deserialize;
+
+use super::Mistake;
+
+const PORT_DEFAULT: u16 = 8080;
+
+/// Flags, variables and keys.
+#[derive(Clone, Copy, Debug, Default, clap::Args, Deserialize)]
+#[group(skip)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Layer {
+    /// The address to listen on [default: 127.0.0.1].
+    #[arg(long, env = "STEPWELL_HTTP_HOST", value_name = "IP")]
+    pub(crate) host: Option<IpAddr>,
+    /// The port to listen on [default: 8080]; 0 takes a free one.
+    #[arg(long, env = "STEPWELL_HTTP_PORT", value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Listen beyond loopback although nobody is asked who they are.
+    #[arg(long, env = "STEPWELL_INSECURE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) insecure: Option<bool>,
+}
+
+impl Layer {
+    pub(crate) fn over(self, lower: Self) -> Self {
+        Self {
+            host: self.host.or(lower.host),
+            port: self.port.or(lower.port),
+            insecure: self.insecure.or(lower.insecure),
+        }
+    }
+
+    /// Checks the values and fills in the defaults.
+    ///
+    /// # Errors
+    /// An address beyond loopback without `insecure`: there is no authentication yet.
+    pub(crate) fn resolve(self) -> Result<Server, Mistake> {
+        let host = self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        if !host.is_loopback() && !self.insecure.unwrap_or(false) {
+            return Err(Mistake::new(format!(
+                "refusing to listen on {host}: this version asks nobody who they are, so whoever \
+                 reaches the port can start, read and cancel every run. Listen on 127.0.0.1 behind \
+                 a proxy that authenticates, or say --insecure if the network is trusted"
+            )));
+        }
+        Ok(Server {
+            address: SocketAddr::new(host, self.port.unwrap_or(PORT_DEFAULT)),
+        })
+    }
+}
+
+/// The settings in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Layer;
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let flags = Layer {
+            port: Some(1),
+            ..Layer::default()
+        };
+        let file = Layer {
+            port: Some(2),
+            host: "127.0.0.2".parse().ok(),
+            insecure: None,
+        };
+        let server = flags.over(file).resolve().map_err(|mistake| mistake.0);
+        assert_eq!(
+            server.map(|server| server.address.to_string()),
+            Ok("127.0.0.2:1".to_owned())
+        );
+    }
+
+    #[test]
+    fn beyond_loopback_it_must_be_said() {
+        let open = Layer {
+            host: "0.0.0.0".parse().ok(),
+            ..Layer::default()
+        };
+        assert!(open.resolve().is_err());
+        assert!(
+            Layer {
+                insecure: Some(true),
+                ..open
+            }
+            .resolve()
+            .is_ok()
+        );
+        assert!(
+            Layer {
+                host: "::1".parse().ok(),
+                ..Layer::default()
+            }
+            .resolve()
+            .is_ok()
+        );
+    }
+}

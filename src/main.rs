@@ -1,0 +1,14 @@
+//! The process: it reads its arguments and hands over. Nothing is decided here.
+
+mod cli;
+mod config;
+mod embedded;
+mod shutdown;
+mod telemetry;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
