@@ -1,0 +1,12 @@
+//! The contract of the REST API: every endpoint's answers, good and bad.
+
+mod agents;
+mod documents;
+mod everywhere;
+mod execute;
+mod idempotency;
+mod lists;
+mod runs;
+mod system;
+mod validation;
+mod workflows;

@@ -1,0 +1,10 @@
+//! What is acknowledged survives, and what is done is not done again.
+
+mod away;
+mod embedded;
+mod fence;
+mod killed;
+mod migrations;
+mod random;
+mod stopped;
+mod together;

@@ -1,0 +1,19 @@
+//! Stepwell through its front door: real processes, a real Postgres, real HTTP agents.
+//!
+//! Every test has a database of its own, and every test that ends well checks the invariants over
+//! that database (`harness::invariants`). Nothing sleeps in the hope that something has happened:
+//! a test waits for a call, a status or a line, with a deadline.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::large_futures,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking and tells why on standard error; JSON literals are given away"
+)]
+
+mod api;
+mod command;
+mod durability;
+mod engine;
+mod harness;
+mod repository;
