@@ -89,6 +89,8 @@ impl apalis_core::backend::Backend for Backend {
                 changed = beats.changed() => changed.is_ok().then_some((Ok(()), (beats, fenced))),
             }
         })
+        // apalis asks again after the end, which an unfold answers with a panic.
+        .fuse()
         .boxed()
     }
 
@@ -115,6 +117,7 @@ impl apalis_core::backend::Backend for Backend {
             let task = task(claimed, &state.2);
             Some((Ok(Some(task)), state))
         })
+        .fuse()
         .boxed()
     }
 }
