@@ -133,13 +133,18 @@ fn problem(status: StatusCode, text: &str) -> String {
         .into_iter()
         .flatten()
     {
-        let part = |name: &str| {
-            finding
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
+        let part = |name: &str| finding.get(name).and_then(Value::as_str);
+        let place = part("pointer")
+            .or_else(|| part("parameter"))
+            .unwrap_or_default();
+        let detail = part("detail").unwrap_or_default();
+        // The empty pointer is the whole body.
+        let place = if place.is_empty() {
+            String::new()
+        } else {
+            format!("{place}: ")
         };
-        words.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
+        words.push_str(&format!("\n  {place}{detail}"));
     }
     words
 }
@@ -154,7 +159,7 @@ mod tests {
         let text = r#"{"title": "Invalid", "detail": "2 rules are broken",
             "errors": [{"pointer": "/steps/0", "detail": "a cycle"}, {"pointer": "", "detail": "b"}]}"#;
         let words = problem(StatusCode::UNPROCESSABLE_ENTITY, text);
-        assert_eq!(words, "2 rules are broken\n  /steps/0: a cycle\n  : b");
+        assert_eq!(words, "2 rules are broken\n  /steps/0: a cycle\n  b");
         assert!(problem(StatusCode::BAD_GATEWAY, "<html>").contains("502"));
     }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, ServerArgument};
 use super::{Given, print};
+use crate::config::Mistake;
 
 /// Between looks at a run that is watched.
 const WATCH_EVERY: Duration = Duration::from_millis(250);
@@ -77,7 +78,8 @@ impl Run {
                 idempotency_key,
                 watch,
             } => {
-                let input: Value = serde_json::from_str(&input).context("the input is not JSON")?;
+                let input: Value = serde_json::from_str(&input)
+                    .map_err(|error| Mistake::new(format!("the input is not JSON: {error}")))?;
                 let url = client.at(&["workflows", &workflow, "execute"], &[])?;
                 let headers = idempotency_key.map(|key| ("Idempotency-Key", key));
                 let body = json!({ "input": input });

@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
+use super::Home;
+use super::access::Access;
 use super::account::{Account, become_account};
 use super::binaries::Binaries;
 use super::home::write_secret;
-use super::{Home, server};
 
 /// The role and the database.
 pub(crate) const NAME: &str = "stepwell";
@@ -49,7 +50,7 @@ pub(crate) async fn create(
         postgres = binaries.major,
         "making a private Postgres"
     );
-    let access = server::Access::load_or_make(home)?;
+    let access = Access::load_or_make(home)?;
     let (plan, account) = (Plan::new(home, binaries), account.cloned());
     tokio::task::spawn_blocking(move || plan.carry_out(&access, account.as_ref()))
         .await
@@ -73,7 +74,7 @@ impl Plan {
         }
     }
 
-    fn carry_out(&self, access: &server::Access, account: Option<&Account>) -> anyhow::Result<()> {
+    fn carry_out(&self, access: &Access, account: Option<&Account>) -> anyhow::Result<()> {
         if self.building.exists() {
             std::fs::remove_dir_all(&self.building).context("cannot remove a half-made cluster")?;
         }
@@ -88,7 +89,7 @@ impl Plan {
             .context("cannot move the cluster to its place")
     }
 
-    fn initdb(&self, access: &server::Access, account: Option<&Account>) -> anyhow::Result<()> {
+    fn initdb(&self, access: &Access, account: Option<&Account>) -> anyhow::Result<()> {
         let password = self.building.with_extension("password");
         write_secret(&password, access.password())?;
         if let Some(account) = account {

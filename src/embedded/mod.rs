@@ -17,6 +17,7 @@
 //!
 //! Durability is Postgres's own default: nothing is switched off to be faster.
 
+mod access;
 mod account;
 mod binaries;
 mod cluster;
