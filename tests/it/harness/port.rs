@@ -12,7 +12,8 @@ static OFFSET: AtomicU16 = AtomicU16::new(0);
 
 /// Returns a port that nobody listens on.
 pub(crate) fn free() -> u16 {
-    let start = std::process::id();
+    // Processes that start one after the other are far apart, should two run at the same time.
+    let start = std::process::id().wrapping_mul(7_919) % u32::from(COUNT);
     for _ in 0..COUNT {
         let offset = OFFSET.fetch_add(1, Ordering::Relaxed);
         let place = (start + u32::from(offset)) % u32::from(COUNT);
