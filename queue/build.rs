@@ -26,7 +26,9 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut code = String::from("pub(super) static MIGRATIONS: &[(i32, &str)] = &[\n");
     for (version, path) in files {
-        writeln!(code, "    ({version}, include_str!({path:?})),").map_err(io::Error::other)?;
+        // The text itself: the folder may be gone when what was built here is used elsewhere.
+        let sql = fs::read_to_string(path)?;
+        writeln!(code, "    ({version}, {sql:?}),").map_err(io::Error::other)?;
     }
     code.push_str("];\n");
     fs::write(Path::new(&out).join("back.rs"), code)

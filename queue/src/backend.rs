@@ -23,7 +23,8 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::claim::desk::{Buffer, Desk};
+use crate::claim::buffer::Buffer;
+use crate::claim::desk::Desk;
 use crate::worker::Life;
 use crate::{Claimed, Committed, Committer, Error};
 

@@ -3,6 +3,11 @@
 //! Callers hold a [`Store`] and speak in domain types; nothing here knows HTTP, and nothing that
 //! crosses this crate's edge is a database row.
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "module headers show the way to the rooms behind them"
+)]
+
 pub mod actor;
 pub mod agent;
 pub mod audit;

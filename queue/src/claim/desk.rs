@@ -1,21 +1,19 @@
 //! The loop that claims: as many jobs as slots are free, as soon as there is due work, and otherwise
 //! when a hint, a timer or the poll says that there may be some.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use stepwell_workflow::{Failure, Record, RunStatus, Time};
-use tokio::sync::Notify;
+use stepwell_workflow::Time;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::Claimed;
+use super::buffer::Buffer;
 use super::floor::Pace;
-use super::take::{Ask, Taken, Unreadable, take};
+use super::hopeless::{drop_jobs, failed};
+use super::take::{Ask, Taken, take};
 use crate::backoff::{Backoff, jittered};
 use crate::link::{Link, timed_out};
 use crate::listen::Hint;
@@ -27,43 +25,6 @@ use crate::{Changes, Committer, End, Error};
 const CLAIM_MAX: usize = 500;
 /// How long one claim may take.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Claimed runs on their way to their drivers.
-#[derive(Debug, Default)]
-pub(crate) struct Buffer {
-    runs: Mutex<VecDeque<Claimed>>,
-    filled: Notify,
-    closed: CancellationToken,
-}
-
-impl Buffer {
-    /// Returns the next run; `None` when no more will come.
-    pub(crate) async fn next(&self) -> Option<Claimed> {
-        loop {
-            if let Some(claimed) = self.pop() {
-                return Some(claimed);
-            }
-            tokio::select! {
-                () = self.closed.cancelled() => return self.pop(),
-                () = self.filled.notified() => {}
-            }
-        }
-    }
-
-    fn pop(&self) -> Option<Claimed> {
-        self.lock().pop_front()
-    }
-
-    fn fill(&self, claimed: Vec<Claimed>) {
-        self.lock().extend(claimed);
-        self.filled.notify_one();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Claimed>> {
-        // A queue is whole between any two calls.
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// One worker's claims.
 #[derive(Debug)]
@@ -330,49 +291,4 @@ impl Desk {
 /// Returns how long until `at`, rounded up.
 fn until(at: Time, now: Time) -> Duration {
     (at - now).to_std().unwrap_or_default() + Duration::from_micros(500)
-}
-
-/// Ends a run that cannot be read.
-fn failed(run: Unreadable) -> Changes {
-    let failure = Failure::fatal(
-        "corrupt",
-        format!("what is stored cannot be read: {}", run.problem),
-    );
-    let sequence = run.sequence + 1;
-    Changes {
-        run_id: run.run_id,
-        generation: run.generation,
-        records: vec![Record {
-            sequence,
-            step: None,
-            action: "run.failed",
-            before: None,
-            after: Some(RunStatus::Failed.as_str()),
-            detail: Some(serde_json::json!({ "error": failure })),
-            actor: None,
-            request_id: None,
-        }],
-        sequence,
-        end: Some(End::Finished {
-            status: RunStatus::Failed,
-            output: None,
-            error: Some(failure),
-            finished_at: chrono::Utc::now(),
-            cancelled_by: None,
-            cancel_reason: None,
-            parent: run.parent,
-        }),
-        ..Changes::default()
-    }
-}
-
-async fn drop_jobs(link: &mut Link, worker_id: Uuid, run_ids: &[Uuid]) -> Result<(), Error> {
-    sqlx::query!(
-        "delete from stepwell.job where run_id = any ($1) and worker_id = $2",
-        run_ids,
-        worker_id
-    )
-    .execute(link.get().await?)
-    .await?;
-    Ok(())
 }

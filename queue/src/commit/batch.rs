@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
-use super::encode::{JobChange, MessageRow, Rows, StepRow, Turn};
+use super::rows::{JobChange, MessageRow, Rows, StepRow, Turn};
 use crate::NewRun;
 use crate::audit::AuditColumns;
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Committed;
 use super::batch::Batch;
-use super::encode::Rows;
+use super::rows::Rows;
 use super::write::{Written, write};
 use crate::backoff::Backoff;
 use crate::error::Fault;

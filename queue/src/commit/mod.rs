@@ -1,12 +1,13 @@
 //! What drivers decided is written: whatever has piled up while the last commit was in flight goes
 //! into the next one, as one statement over arrays, fenced by the worker's own row (D4).
 //!
-//! [`encode`] makes rows of one driver's changes, [`batch`] gathers the rows of many drivers as
+//! [`encode`] makes [`rows`] of one driver's changes, [`batch`] gathers the rows of many drivers as
 //! columns, [`lane`] decides what is in a batch and who hears what, [`write`] holds the statements.
 
 mod batch;
 mod encode;
 mod lane;
+mod rows;
 mod write;
 
 use std::sync::Arc;
