@@ -1,13 +1,18 @@
 //! GET `/api/v1/runs/{id}/steps`.
 
 use salvo::Writer;
-use salvo::oapi::endpoint;
-use stepwell_queue::run::StepPlace;
+use salvo::oapi::{ToSchema, endpoint};
+use serde::Serialize;
+use serde_json::{Value, json};
+use stepwell_queue::run::{self, StepPlace};
+use stepwell_workflow::{StepStatus, Time};
+use uuid::Uuid;
 
 use super::id::RunId;
-use super::wire::RunStep;
 use crate::App;
 use crate::answer::{Found, Result};
+use crate::example::Example;
+use crate::json::Json;
 use crate::list::List;
 use crate::onward::{Onward, cursor};
 use crate::query::Query;
@@ -38,4 +43,102 @@ pub async fn list_run_steps(
         next_cursor,
         total: None,
     }))
+}
+
+/// A step of a run, or an item of a map, in its newest generation.
+#[derive(Debug, Serialize, ToSchema)]
+#[salvo(schema(name = "RunStep"))]
+pub struct RunStep {
+    /// `score`, or `score[17]` for an item of a map.
+    pub name: String,
+    pub r#type: String,
+    /// A run's statuses, and `skipped`.
+    pub status: &'static str,
+    /// The last attempt begun, from 1; 0 when none was.
+    pub attempt: i16,
+    pub max_attempts: i16,
+    #[salvo(schema(value_type = Json))]
+    pub input: Option<Json>,
+    #[salvo(schema(value_type = Json))]
+    pub output: Option<Json>,
+    /// {type, message, step, retryable}, or null.
+    #[salvo(schema(value_type = Json))]
+    pub error: Option<Json>,
+    pub started_at: Option<Time>,
+    pub finished_at: Option<Time>,
+    pub duration_ms: Option<i64>,
+    /// The id of the worker that wrote it.
+    pub worker: Option<Uuid>,
+    /// When an attempt that failed is made again.
+    pub next_attempt_at: Option<Time>,
+    /// What a waiting or paused step waits for; else null.
+    pub blocked_on: Option<BlockedOn>,
+}
+
+/// What a step waits for.
+#[derive(Debug, Serialize, ToSchema)]
+#[salvo(schema(name = "BlockedOn"))]
+pub struct BlockedOn {
+    /// `delay`, `signal`, `child`, `retry`, `items` or `paused`.
+    pub kind: &'static str,
+    pub since: Option<Time>,
+    /// Null: until somebody acts.
+    pub until: Option<Time>,
+    /// The signal's name or the child's id.
+    pub detail: Option<String>,
+}
+
+impl From<run::RunStep> for RunStep {
+    fn from(step: run::RunStep) -> Self {
+        let blocked_on = blocked_on(&step);
+        let retrying = blocked_on.as_ref().is_some_and(|on| on.kind == "retry");
+        let duration = step.started_at.zip(step.finished_at);
+        Self {
+            name: step.name,
+            r#type: step.kind,
+            status: step.status.as_str(),
+            attempt: step.attempt,
+            max_attempts: step.max_attempts,
+            input: step.input.map(Json),
+            output: step.output.map(Json),
+            error: step.error.map(Json),
+            started_at: step.started_at,
+            finished_at: step.finished_at,
+            duration_ms: duration.map(|(from, to)| (to - from).num_milliseconds()),
+            worker: step.worker_id,
+            next_attempt_at: step.wake_at.filter(|_| retrying),
+            blocked_on,
+        }
+    }
+}
+
+fn blocked_on(step: &run::RunStep) -> Option<BlockedOn> {
+    let (kind, detail) = match (step.status, step.kind.as_str()) {
+        (StepStatus::Paused, _) => ("paused", None),
+        (StepStatus::Waiting, "delay") => ("delay", None),
+        (StepStatus::Waiting, "wait") => ("signal", step.signal.clone()),
+        (StepStatus::Waiting, "workflow") => ("child", step.child_run_id.map(|id| id.to_string())),
+        (StepStatus::Waiting, "map") => ("items", None),
+        (StepStatus::Waiting, _) => ("retry", None),
+        _ => return None,
+    };
+    Some(BlockedOn {
+        kind,
+        since: step.started_at,
+        until: step.wake_at,
+        detail,
+    })
+}
+
+impl Example for RunStep {
+    fn example() -> Value {
+        json!({
+            "name": "notify", "type": "webhook", "status": "completed", "attempt": 1,
+            "max_attempts": 3, "input": {"message": "Hello Ada"},
+            "output": {"status": 200, "headers": {}, "body": null}, "error": null,
+            "started_at": "2026-03-01T12:00:02.031Z", "finished_at": "2026-03-01T12:00:02.049Z",
+            "duration_ms": 18, "worker": "0199b6cf-7d10-7b44-8a6e-0c1d2e3f4a5b",
+            "next_attempt_at": null, "blocked_on": null,
+        })
+    }
 }

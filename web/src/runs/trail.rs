@@ -1,12 +1,17 @@
 //! GET `/api/v1/runs/{id}/audit`.
 
 use salvo::Writer;
-use salvo::oapi::endpoint;
+use salvo::oapi::{ToSchema, endpoint};
+use serde::Serialize;
+use serde_json::{Value, json};
+use stepwell_queue::run;
+use stepwell_workflow::Time;
 
 use super::id::RunId;
-use super::wire::TrailRecord;
 use crate::App;
 use crate::answer::{Found, Result};
+use crate::example::Example;
+use crate::json::Json;
 use crate::list::List;
 use crate::onward::{Onward, cursor};
 use crate::query::Query;
@@ -28,4 +33,55 @@ pub async fn list_run_audit(
         next_cursor,
         total: None,
     }))
+}
+
+/// One record of a run's audit trail.
+#[derive(Debug, Serialize, ToSchema)]
+#[salvo(schema(name = "RunAuditRecord"))]
+pub struct TrailRecord {
+    /// 1, 2, 3 … within the run, without gaps.
+    pub sequence: i64,
+    pub at: Time,
+    /// `run` or `step`.
+    pub entity_type: String,
+    /// The step's name, where it is about one.
+    pub step: Option<String>,
+    /// `run.created`, `step.completed`, …
+    pub action: String,
+    #[salvo(schema(value_type = Json))]
+    pub before: Option<Json>,
+    #[salvo(schema(value_type = Json))]
+    pub after: Option<Json>,
+    #[salvo(schema(value_type = Json))]
+    pub detail: Option<Json>,
+    pub actor: String,
+    pub request_id: Option<String>,
+}
+
+impl From<run::TrailRecord> for TrailRecord {
+    fn from(record: run::TrailRecord) -> Self {
+        Self {
+            sequence: record.sequence,
+            at: record.at,
+            entity_type: record.entity_type,
+            step: record.step,
+            action: record.action,
+            before: record.before.map(Json),
+            after: record.after.map(Json),
+            detail: record.detail.map(Json),
+            actor: record.actor,
+            request_id: record.request_id,
+        }
+    }
+}
+
+impl Example for TrailRecord {
+    fn example() -> Value {
+        json!({
+            "sequence": 4, "at": "2026-03-01T12:00:02.049Z", "entity_type": "step",
+            "step": "notify", "action": "step.completed", "before": "running",
+            "after": "completed", "detail": {"attempt": 1},
+            "actor": "worker:0199b6cf-7d10-7b44-8a6e-0c1d2e3f4a5b", "request_id": null,
+        })
+    }
 }

@@ -1,4 +1,4 @@
-//! Runs, their steps and their trail as clients see them.
+//! Runs as clients see them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,6 @@ use salvo::oapi::ToSchema;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
-use stepwell_queue::run;
 use stepwell_queue::{NewRun, Run as Stored};
 use stepwell_workflow::{RunStatus, Time};
 use uuid::Uuid;
@@ -146,156 +145,6 @@ impl Example for Run {
             "started_at": "2026-03-01T12:00:00.020Z", "finished_at": null,
             "triggered_by": "anonymous", "cancelled_by": null, "cancel_reason": null,
             "steps_total": 2, "steps_done": 0,
-        })
-    }
-}
-
-/// A step of a run, or an item of a map, in its newest generation.
-#[derive(Debug, Serialize, ToSchema)]
-#[salvo(schema(name = "RunStep"))]
-pub struct RunStep {
-    /// `score`, or `score[17]` for an item of a map.
-    pub name: String,
-    pub r#type: String,
-    /// A run's statuses, and `skipped`.
-    pub status: &'static str,
-    /// The last attempt begun, from 1; 0 when none was.
-    pub attempt: i16,
-    pub max_attempts: i16,
-    #[salvo(schema(value_type = Json))]
-    pub input: Option<Json>,
-    #[salvo(schema(value_type = Json))]
-    pub output: Option<Json>,
-    /// {type, message, step, retryable}, or null.
-    #[salvo(schema(value_type = Json))]
-    pub error: Option<Json>,
-    pub started_at: Option<Time>,
-    pub finished_at: Option<Time>,
-    pub duration_ms: Option<i64>,
-    /// The id of the worker that wrote it.
-    pub worker: Option<Uuid>,
-    /// When an attempt that failed is made again.
-    pub next_attempt_at: Option<Time>,
-    /// What a waiting or paused step waits for; else null.
-    pub blocked_on: Option<BlockedOn>,
-}
-
-/// What a step waits for.
-#[derive(Debug, Serialize, ToSchema)]
-#[salvo(schema(name = "BlockedOn"))]
-pub struct BlockedOn {
-    /// `delay`, `signal`, `child`, `retry`, `items` or `paused`.
-    pub kind: &'static str,
-    pub since: Option<Time>,
-    /// Null: until somebody acts.
-    pub until: Option<Time>,
-    /// The signal's name or the child's id.
-    pub detail: Option<String>,
-}
-
-impl From<run::RunStep> for RunStep {
-    fn from(step: run::RunStep) -> Self {
-        let blocked_on = blocked_on(&step);
-        let retrying = blocked_on.as_ref().is_some_and(|on| on.kind == "retry");
-        let duration = step.started_at.zip(step.finished_at);
-        Self {
-            name: step.name,
-            r#type: step.kind,
-            status: step.status.as_str(),
-            attempt: step.attempt,
-            max_attempts: step.max_attempts,
-            input: step.input.map(Json),
-            output: step.output.map(Json),
-            error: step.error.map(Json),
-            started_at: step.started_at,
-            finished_at: step.finished_at,
-            duration_ms: duration.map(|(from, to)| (to - from).num_milliseconds()),
-            worker: step.worker_id,
-            next_attempt_at: step.wake_at.filter(|_| retrying),
-            blocked_on,
-        }
-    }
-}
-
-fn blocked_on(step: &run::RunStep) -> Option<BlockedOn> {
-    use stepwell_workflow::StepStatus;
-    let (kind, detail) = match (step.status, step.kind.as_str()) {
-        (StepStatus::Paused, _) => ("paused", None),
-        (StepStatus::Waiting, "delay") => ("delay", None),
-        (StepStatus::Waiting, "wait") => ("signal", step.signal.clone()),
-        (StepStatus::Waiting, "workflow") => ("child", step.child_run_id.map(|id| id.to_string())),
-        (StepStatus::Waiting, "map") => ("items", None),
-        (StepStatus::Waiting, _) => ("retry", None),
-        _ => return None,
-    };
-    Some(BlockedOn {
-        kind,
-        since: step.started_at,
-        until: step.wake_at,
-        detail,
-    })
-}
-
-impl Example for RunStep {
-    fn example() -> Value {
-        json!({
-            "name": "notify", "type": "webhook", "status": "completed", "attempt": 1,
-            "max_attempts": 3, "input": {"message": "Hello Ada"},
-            "output": {"status": 200, "headers": {}, "body": null}, "error": null,
-            "started_at": "2026-03-01T12:00:02.031Z", "finished_at": "2026-03-01T12:00:02.049Z",
-            "duration_ms": 18, "worker": "0199b6cf-7d10-7b44-8a6e-0c1d2e3f4a5b",
-            "next_attempt_at": null, "blocked_on": null,
-        })
-    }
-}
-
-/// One record of a run's audit trail.
-#[derive(Debug, Serialize, ToSchema)]
-#[salvo(schema(name = "RunAuditRecord"))]
-pub struct TrailRecord {
-    /// 1, 2, 3 … within the run, without gaps.
-    pub sequence: i64,
-    pub at: Time,
-    /// `run` or `step`.
-    pub entity_type: String,
-    /// The step's name, where it is about one.
-    pub step: Option<String>,
-    /// `run.created`, `step.completed`, …
-    pub action: String,
-    #[salvo(schema(value_type = Json))]
-    pub before: Option<Json>,
-    #[salvo(schema(value_type = Json))]
-    pub after: Option<Json>,
-    #[salvo(schema(value_type = Json))]
-    pub detail: Option<Json>,
-    pub actor: String,
-    pub request_id: Option<String>,
-}
-
-impl From<run::TrailRecord> for TrailRecord {
-    fn from(record: run::TrailRecord) -> Self {
-        Self {
-            sequence: record.sequence,
-            at: record.at,
-            entity_type: record.entity_type,
-            step: record.step,
-            action: record.action,
-            before: record.before.map(Json),
-            after: record.after.map(Json),
-            detail: record.detail.map(Json),
-            actor: record.actor,
-            request_id: record.request_id,
-        }
-    }
-}
-
-impl Example for TrailRecord {
-    fn example() -> Value {
-        json!({
-            "sequence": 4, "at": "2026-03-01T12:00:02.049Z", "entity_type": "step",
-            "step": "notify", "action": "step.completed", "before": "running",
-            "after": "completed", "detail": {"attempt": 1},
-            "actor": "worker:0199b6cf-7d10-7b44-8a6e-0c1d2e3f4a5b", "request_id": null,
         })
     }
 }
