@@ -16,4 +16,5 @@ mod command;
 mod durability;
 mod engine;
 mod harness;
+mod queue;
 mod repository;

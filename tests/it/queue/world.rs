@@ -1,4 +1,4 @@
-//! A migrated database with a store on it, and short ways to make runs and changes.
+//! A database with a store on it, and short ways to make runs and changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +19,7 @@ use stepwell_workflow::{BlockedOn, Record, RunStatus, StepKey, StepSnapshot, Ste
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::harness::Database;
-
-/// Longer than anything takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use crate::harness::{Database, PATIENCE, until};
 
 /// A store on a database of its own.
 #[derive(Debug)]
@@ -33,9 +30,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let db = Database::empty().await;
+        let db = Database::migrated().await;
         let store = open(&db.url);
-        store.migrate_up().await.unwrap();
         Self { db, store }
     }
 
@@ -51,18 +47,21 @@ impl World {
 
     /// Waits until a query gives this number.
     pub(crate) async fn until(&self, sql: &str, wanted: i64) {
-        let begun = std::time::Instant::now();
-        loop {
-            let number = self.db.number(sql).await;
-            if number == wanted {
-                return;
-            }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{number} instead of {wanted}: {sql}"
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.until_it(sql, &format!("{wanted}"), |number| number == wanted)
+            .await;
+    }
+
+    /// Waits until a query gives this number or more.
+    pub(crate) async fn until_at_least(&self, sql: &str, wanted: i64) {
+        self.until_it(sql, &format!("{wanted} or more"), |number| number >= wanted)
+            .await;
+    }
+
+    async fn until_it(&self, sql: &str, wanted: &str, met: impl Fn(i64) -> bool) {
+        until(&format!("{sql} gives {wanted}"), PATIENCE, async || {
+            met(self.db.number(sql).await).then_some(())
+        })
+        .await;
     }
 }
 

@@ -7,7 +7,9 @@ use stepwell_queue::{Changes, Committed, End};
 use stepwell_workflow::snapshot::Parent;
 use stepwell_workflow::{StepKey, StepStatus};
 
-use crate::world::{Hand, World, actor, changes, completed, new_run, options, released, step};
+use crate::queue::world::{
+    Hand, World, actor, changes, completed, new_run, options, released, step,
+};
 
 #[tokio::test]
 async fn a_run_from_claim_to_finish_leaves_everything_in_its_place() {

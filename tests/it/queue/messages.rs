@@ -7,7 +7,7 @@ use stepwell_queue::{Committed, End, Retried, Sent};
 use stepwell_workflow::{Failure, RunStatus};
 use uuid::Uuid;
 
-use crate::world::{Hand, World, actor, changes, completed, new_run, released};
+use crate::queue::world::{Hand, World, actor, changes, completed, new_run, released};
 
 fn signal(n: usize) -> Word {
     Word::Signal {
@@ -31,6 +31,7 @@ async fn no_message_is_lost_between_a_release_and_a_send() {
                 Sent::Accepted
             );
             if n % 7 == 0 {
+                // Time for the driver to park in between.
                 tokio::time::sleep(Duration::from_millis(3)).await;
             }
         }
@@ -222,7 +223,7 @@ async fn a_failed_run_gets_a_next_generation() {
         .unwrap();
     assert_eq!(early, Retried::NotOver(RunStatus::Pending));
     let mut failed = changes(&claimed, 2);
-    failed.steps = vec![crate::world::step(
+    failed.steps = vec![crate::queue::world::step(
         0,
         stepwell_workflow::StepStatus::Completed,
         false,

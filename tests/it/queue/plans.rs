@@ -7,7 +7,7 @@ use std::path::Path;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::queue::world::World;
 
 const ROWS: usize = 100_000;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stepwell_queue::Committed;
 use stepwell_workflow::StepStatus;
 
-use crate::world::{Hand, World, changes, completed, new_run, options, released, step};
+use crate::queue::world::{Hand, World, changes, completed, new_run, options, released, step};
 
 #[tokio::test]
 async fn a_worker_marked_dead_writes_nothing() {
@@ -107,7 +107,7 @@ async fn a_silent_worker_is_rescued_and_its_deaths_are_counted() {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let store = crate::world::open(&url);
+                let store = crate::queue::world::open(&url);
                 let mut hand = Hand::new(&store).await;
                 let claimed = hand.next().await;
                 assert_eq!(claimed.deaths, death);

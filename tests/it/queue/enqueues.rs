@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use stepwell_queue::{Enqueued, Error};
 
-use crate::world::{World, key, new_run};
+use crate::queue::world::{World, key, new_run};
 
 #[tokio::test]
 async fn a_group_with_conflicts_lets_the_rest_through() {

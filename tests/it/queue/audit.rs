@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::world::{World, new_run};
+use crate::queue::world::{World, new_run};
 
 #[tokio::test]
 async fn update_delete_and_truncate_raise_on_every_table() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use stepwell_queue::Committed;
 
-use crate::world::{Hand, World, changes, completed, new_run, options, released};
+use crate::queue::world::{Hand, World, changes, completed, new_run, options, released};
 
 #[tokio::test]
 async fn two_workers_never_hold_the_same_run() {
@@ -194,15 +194,14 @@ async fn new_work_is_heard_of_across_processes() {
     .await;
     // The listener must be there before the word.
     world.until("select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'", 1).await;
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let begun = Instant::now();
-    other.enqueue(new_run()).await.unwrap();
-    hand.next().await;
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begun.elapsed()
-    );
+    // The first may be found by the claim that follows the listener's start, the others may not.
+    for _ in 0..5 {
+        let begun = Instant::now();
+        other.enqueue(new_run()).await.unwrap();
+        hand.next().await;
+        let heard_after = begun.elapsed();
+        assert!(heard_after < Duration::from_secs(2), "{heard_after:?}");
+    }
     other.close().await;
     world.end().await;
 }
@@ -239,7 +238,7 @@ async fn an_old_run_that_wakes_does_not_wait_for_the_backlog() {
         }
         if n == 200 {
             let word = stepwell_queue::inbox::Word::Pause;
-            let actor = crate::world::actor();
+            let actor = crate::queue::world::actor();
             world.store.send(old.header.id, word, actor).await.unwrap();
             sent_at = Some(Instant::now());
         }

@@ -7,7 +7,7 @@ use stepwell_queue::inbox::Word;
 use stepwell_queue::{Actor, Committed, Enqueued, Sent};
 use stepwell_workflow::StepStatus;
 
-use crate::world::{Hand, World, changes, completed, key, new_run, step};
+use crate::queue::world::{Hand, World, changes, completed, key, new_run, step};
 
 const ODD: &str = "a\0b \u{202e}\u{feff}\u{10ffff} \u{1f986} ' \" \\ \n {} $1 ${x} Ω\u{301}";
 
@@ -43,7 +43,7 @@ async fn nul_and_odd_unicode_travel_everywhere() {
         .await
         .unwrap();
 
-    let mut options = crate::world::options();
+    let mut options = crate::queue::world::options();
     options.queues = vec!["qu\u{1f986}".into()];
     options.name = ODD.into();
     let mut hand = Hand::with(&world.store, options).await;
