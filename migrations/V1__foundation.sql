@@ -83,6 +83,8 @@ create table stepwell.run (
     parent_item    int,
     parent_generation int,
     triggered_by   text not null,
+    request_id     text,                    -- of the request that made it, and of the calls it makes
+    traceparent    text,                    -- W3C Trace Context, handed on to the calls it makes
     cancelled_by   text,
     cancel_reason  text,
     created_at     timestamptz not null,

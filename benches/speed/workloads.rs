@@ -68,7 +68,7 @@ fn new_run(plan: &PlannedVersion, input: &std::sync::Arc<RawValue>) -> NewRun {
         awaited: false,
         actor: Actor {
             name: "bench".to_owned(),
-            request_id: None,
+            ..Actor::default()
         },
         created_at: chrono::Utc::now(),
         idempotency: None,

@@ -47,6 +47,6 @@ select now() as "now!",
        r.workflow_id as "workflow_id?", r.workflow_name as "workflow_name?", r.version as "version?",
        r.generation as "generation?", r.input::text as input, r.created_at as "created_at?", r.timeout_ms as "timeout_ms?",
        r.parent_id as "parent_id?", r.parent_step as "parent_step?", r.parent_item as "parent_item?",
-       r.parent_generation as "parent_generation?"
+       r.parent_generation as "parent_generation?", r.request_id, r.traceparent
 from (select) as once
 left join (leased l left join stepwell.run r on r.id = l.run_id) on true

@@ -146,6 +146,7 @@ impl Runtime {
                 }
                 () = shutdown.cancelled() => {
                     stop_claiming.cancel();
+                    context.errands.spawn(context.worker.say_draining());
                     self.wind_down(working, &stages, &fenced).await;
                     Ended::Stopped
                 }

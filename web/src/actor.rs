@@ -1,10 +1,12 @@
 //! Who asks, as it goes into the audit records. Without keys everybody is anonymous, and the
 //! process listens on loopback only.
 
+use http::HeaderMap;
 use salvo::oapi::{Components, Operation};
 use salvo::{Depot, Request};
 
 use crate::extract::{Take, extractor};
+use crate::limits::TRACEPARENT_CHARS_MAX;
 use crate::problem::Problem;
 use crate::request_id::RequestId;
 
@@ -15,13 +17,21 @@ const ANONYMOUS: &str = "anonymous";
 pub struct Caller(pub stepwell_queue::Actor);
 
 impl Take for Caller {
-    async fn take(_req: &mut Request, depot: &mut Depot, _arg: &str) -> Result<Self, Problem> {
+    async fn take(req: &mut Request, depot: &mut Depot, _arg: &str) -> Result<Self, Problem> {
         Ok(Self(stepwell_queue::Actor {
             name: ANONYMOUS.into(),
             request_id: Some(RequestId::of(depot)),
+            traceparent: traceparent(req.headers()),
         }))
     }
 
     fn describe(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
 }
 extractor!(Caller);
+
+/// The caller's trace, if it names one. Whoever hands it on looks at what it says; here it is only
+/// kept from being endless.
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    (value.len() <= TRACEPARENT_CHARS_MAX).then(|| value.to_owned())
+}

@@ -30,6 +30,8 @@ pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 /// Characters of `X-Request-ID`.
 pub const REQUEST_ID_CHARS_MAX: usize = 128;
+/// Characters of `traceparent`: version 00 has 55, a later one may have more.
+pub const TRACEPARENT_CHARS_MAX: usize = 128;
 /// Characters of `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 /// Entries of a page, and how many when the client does not say.

@@ -26,4 +26,8 @@ pub struct Claimed {
     /// Workers that died while they held it.
     pub deaths: u16,
     pub queue: std::sync::Arc<str>,
+    /// Of the request that made the run.
+    pub request_id: Option<String>,
+    /// The trace that this request belongs to.
+    pub traceparent: Option<String>,
 }

@@ -148,6 +148,8 @@ pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<
             messages: Vec::new(),
             deaths: u16::try_from(row.deaths.unwrap_or(0)).unwrap_or(u16::MAX),
             queue: Arc::clone(ask.queue),
+            request_id: row.request_id,
+            traceparent: row.traceparent,
         });
     }
     fill_in(connection, &mut taken, &begun_before, &written_to).await?;

@@ -160,7 +160,7 @@ fn child_ended(run_id: Uuid, parent: &Parent, result: Result<Value, Failure>) ->
     };
     let actor = Actor {
         name: format!("run:{run_id}"),
-        request_id: None,
+        ..Actor::default()
     };
     message(parent.run_id, word, actor)
 }

@@ -31,6 +31,7 @@ pub(crate) struct RunColumns {
     pub(super) awaited: Vec<bool>,
     pub(super) actor: Vec<String>,
     pub(super) request_id: Vec<Option<String>>,
+    pub(super) traceparent: Vec<Option<String>>,
     pub(super) created_at: Vec<Time>,
     pub(super) audit_id: Vec<Uuid>,
 }
@@ -69,6 +70,8 @@ impl RunColumns {
         self.actor.push(owned(&run.actor.name));
         self.request_id
             .push(run.actor.request_id.as_deref().map(owned));
+        self.traceparent
+            .push(run.actor.traceparent.as_deref().map(owned));
         self.created_at.push(run.created_at);
         self.audit_id.push(Uuid::now_v7());
     }

@@ -39,6 +39,7 @@ pub(crate) async fn insert_runs(
         &c.awaited,
         &c.actor,
         &c.request_id as _,
+        &c.traceparent as _,
         &c.created_at,
         &c.audit_id,
     )

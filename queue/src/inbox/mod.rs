@@ -111,6 +111,7 @@ pub(crate) async fn read(
                 actor: Actor {
                     name: row.actor,
                     request_id: row.request_id,
+                    traceparent: None,
                 },
             }),
             Err(problem) => {

@@ -106,6 +106,17 @@ impl Life {
         Time::from_timestamp_micros(self.wake_at_micros.swap(NEVER, Ordering::AcqRel))
     }
 
+    /// Shows this worker as draining, unless it is already over.
+    pub(super) async fn say_draining(&self) -> Result<(), Error> {
+        sqlx::query!(
+            "update stepwell.worker set status = 'draining' where id = $1 and status = 'alive'",
+            self.id
+        )
+        .execute(&self.store.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Frees whatever is leased to this worker and marks it gone.
     pub(super) async fn leave(&self) -> Result<(), Error> {
         let mut connection = self.store.pool.acquire().await?;

@@ -139,6 +139,17 @@ impl Worker {
         self.life.draining.clone()
     }
 
+    /// Says in the database that this worker drains, for whoever looks. Nothing depends on it: a
+    /// worker that cannot say so drains all the same.
+    pub fn say_draining(&self) -> impl Future<Output = ()> + Send + 'static {
+        let life = Arc::clone(&self.life);
+        async move {
+            if let Err(error) = life.say_draining().await {
+                tracing::debug!(%error, "nobody hears that this worker drains");
+            }
+        }
+    }
+
     /// Returns how many runs it holds.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -92,8 +92,8 @@ impl Driver {
         let origin = Arc::new(Origin {
             run_id: header.id,
             workflow: Arc::clone(&header.workflow_name),
-            request_id: header.id.to_string(),
-            traceparent: None,
+            request_id: claimed.request_id.unwrap_or_else(|| header.id.to_string()),
+            traceparent: claimed.traceparent,
         });
         let committed = header.sequence;
         let start_stored = header.started_at.is_some();
@@ -244,6 +244,7 @@ impl Driver {
         let actor = Actor {
             name: format!("run:{}", self.origin.run_id),
             request_id: Some(self.origin.request_id.clone()),
+            traceparent: None,
         };
         self.undone.must = true;
         self.undone.messages.push((run_id, word, actor));

@@ -311,7 +311,26 @@ async fn a_request_id_goes_into_log_audit_and_agent_call() {
         assert_eq!(trail[0]["request_id"], "follow-me", "{trail:#?}");
         app.processes[0].said("follow-me").await;
         let call = agent.called("/a", 1).await;
-        assert!(!call.header("x-request-id").is_empty(), "{call:?}");
+        assert_eq!(call.header("x-request-id"), "follow-me", "{call:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_trace_goes_through_to_the_agent() {
+    with_app(async |app| {
+        let agent = crate::harness::Agent::start().await;
+        app.api.agent("a", &agent.url("/a")).await;
+        let steps = json!([{"name": "s", "type": "agent", "config": {"agent": "a"}}]);
+        app.api.workflow("w", steps).await;
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-";
+        let sent = format!("{trace}00f067aa0ba902b7-01");
+        let path = "workflows/w/execute?wait_ms=20000";
+        let headers = [("traceparent", sent.as_str())];
+        app.api.post_with(path, &headers, json!({})).await.of(200);
+        let call = agent.called("/a", 1).await;
+        let got = call.header("traceparent");
+        assert!(got.starts_with(trace) && got.ends_with("-01"), "{call:?}");
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::process::EXIT_OK;
-use crate::harness::{Agent, App, Reply};
+use crate::harness::{Agent, App, PATIENCE, Reply, until};
 
 async fn one_step(app: &App, agent: &Agent) {
     app.api.agent("a", &agent.url("/a")).await;
@@ -24,6 +24,11 @@ async fn a_step_that_ends_within_the_grace_period_is_not_repeated() {
     // It claims nothing any more: a second run stays where it is.
     app.processes[1].said("claims nothing more").await;
     let second = app.api.start("w", json!({})).await;
+    let draining = "select count(*) from stepwell.worker where status = 'draining'";
+    until("operators see that it drains", PATIENCE, async || {
+        (app.database.number(draining).await == 1).then_some(())
+    })
+    .await;
     agent.release("/a");
     assert_eq!(app.processes[1].exit().await.code(), Some(EXIT_OK));
     app.worker();

@@ -24,6 +24,7 @@ async fn nul_and_odd_unicode_travel_everywhere() {
     run.actor = Actor {
         name: ODD.into(),
         request_id: Some(ODD.into()),
+        traceparent: Some(ODD.into()),
     };
     run.idempotency = Some(key(ODD, "a"));
     assert!(matches!(

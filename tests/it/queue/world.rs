@@ -135,6 +135,7 @@ pub(crate) fn actor() -> Actor {
     Actor {
         name: "tester".into(),
         request_id: Some("request-1".into()),
+        traceparent: None,
     }
 }
 

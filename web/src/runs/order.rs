@@ -237,7 +237,7 @@ mod tests {
         };
         let actor = Actor {
             name: "anonymous".into(),
-            request_id: None,
+            ..Actor::default()
         };
         let occasion = Occasion {
             actor: &actor,
