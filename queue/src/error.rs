@@ -17,6 +17,27 @@ pub enum Error {
     Schema(String),
 }
 
+impl Error {
+    /// Returns the same error for another who waited for the same thing: the driver's own errors
+    /// cannot be cloned.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Unavailable(error) => Self::Unavailable(again(error)),
+            Self::Refused(error) => Self::Refused(again(error)),
+            Self::Corrupt(what) => Self::Corrupt(what.clone()),
+            Self::Schema(what) => Self::Schema(what.clone()),
+        }
+    }
+}
+
+fn again(error: &sqlx::Error) -> sqlx::Error {
+    match error {
+        sqlx::Error::PoolTimedOut => sqlx::Error::PoolTimedOut,
+        sqlx::Error::PoolClosed => sqlx::Error::PoolClosed,
+        other => sqlx::Error::Io(std::io::Error::other(other.to_string())),
+    }
+}
+
 /// What a failed statement has done, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {

@@ -24,6 +24,7 @@ pub mod idempotency;
 pub mod inbox;
 mod link;
 pub mod listen;
+mod memory;
 pub mod migrate;
 pub mod new_run;
 mod notify;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::sync::Cache;
+use moka::future::Cache;
 use sqlx::types::Json;
 use stepwell_workflow::retry::RetryPolicy;
 use uuid::Uuid;
 
 use super::{Auth, credentials};
+use crate::memory::Memory;
 use crate::{Error, Store};
 
 /// How long an agent may be out of date where no hint comes through.
@@ -32,21 +33,17 @@ pub struct AgentTarget {
 
 /// The targets of this process, by name or id as they were asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Targets(Cache<String, Arc<AgentTarget>>);
+pub(crate) struct Targets(Arc<Memory<String, Arc<AgentTarget>>>);
 
 impl Targets {
     pub(crate) fn new() -> Self {
-        Self(
-            Cache::builder()
-                .max_capacity(KEPT_MAX)
-                .time_to_live(FRESH)
-                .build(),
-        )
+        let kept = Cache::builder().max_capacity(KEPT_MAX).time_to_live(FRESH);
+        Self(Arc::new(Memory::new(kept.build())))
     }
 
     /// Forgets all of them: an agent changed, and that happens seldom.
     pub(crate) fn forget(&self) {
-        self.0.invalidate_all();
+        self.0.forget();
     }
 }
 
@@ -58,9 +55,11 @@ impl Store {
     /// [`Error::Unavailable`]; [`Error::Corrupt`] when its credentials cannot be decrypted.
     pub async fn agent_target(&self, name_or_id: &str) -> Result<Option<Arc<AgentTarget>>, Error> {
         self.heed_changes();
-        if let Some(target) = self.agents.0.get(name_or_id) {
-            return Ok(Some(target));
-        }
+        let load = self.read_target(name_or_id);
+        self.agents.0.get(name_or_id.to_owned(), load).await
+    }
+
+    async fn read_target(&self, name_or_id: &str) -> Result<Option<Arc<AgentTarget>>, Error> {
         let row = sqlx::query!(
             r#"select id, name, url, auth_type, auth_secret, timeout_ms,
                       retry_config as "retry_config: Json<RetryPolicy>", cancel, status
@@ -81,7 +80,7 @@ impl Store {
             &row.auth_type,
             row.auth_secret.as_deref(),
         )?;
-        let target = Arc::new(AgentTarget {
+        Ok(Some(Arc::new(AgentTarget {
             id: row.id,
             name: row.name,
             url: row.url,
@@ -90,10 +89,6 @@ impl Store {
             retry: Arc::new(row.retry_config.0),
             cancel: row.cancel,
             active: row.status == "active",
-        });
-        self.agents
-            .0
-            .insert(name_or_id.to_owned(), Arc::clone(&target));
-        Ok(Some(target))
+        })))
     }
 }

@@ -121,10 +121,11 @@ async fn serve(store: &Store, link: &mut Link, group: Vec<Caller>) {
                 let _ = answer.send(Ok(outcome));
             }
         }
-        Err(Error::Unavailable(error)) => {
-            tracing::warn!(%error, runs = runs.len(), "enqueue failed");
+        Err(error @ Error::Unavailable(_)) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, cause, runs = runs.len(), "enqueue failed");
             for answer in answers {
-                let _ = answer.send(Err(Error::Unavailable(again(&error))));
+                let _ = answer.send(Err(error.again()));
             }
         }
         Err(error) if runs.len() == 1 => {
@@ -244,14 +245,6 @@ fn later_users(runs: &[&NewRun]) -> HashSet<usize> {
         }
     }
     later
-}
-
-/// The same error for another caller: errors of the driver cannot be cloned.
-fn again(error: &sqlx::Error) -> sqlx::Error {
-    match error {
-        sqlx::Error::PoolTimedOut => sqlx::Error::PoolTimedOut,
-        other => sqlx::Error::Io(std::io::Error::other(other.to_string())),
-    }
 }
 
 fn error_chain(error: &Error) -> String {

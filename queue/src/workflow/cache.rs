@@ -1,11 +1,12 @@
 //! What this process remembers of workflows: compiled versions, and which version is the latest.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stepwell_workflow::Plan;
 use uuid::Uuid;
+
+use crate::memory::Memory;
 
 /// Bytes of definition text whose plans are kept; a plan takes a few times its text.
 const PLAN_TEXT_BYTES_MAX: u64 = 64 << 20;
@@ -33,49 +34,29 @@ pub(super) struct Head {
 /// Shared by all clones of a [`crate::Store`].
 #[derive(Debug)]
 pub(crate) struct Cache {
-    pub(super) plans: moka::sync::Cache<(Uuid, i32), Compiled>,
-    heads: moka::sync::Cache<String, Head>,
-    /// Rises with every change: a head that was read before it is not kept.
-    changes: AtomicU64,
+    pub(super) plans: Memory<(Uuid, i32), Compiled>,
+    /// By slug or id.
+    pub(super) heads: Memory<String, Head>,
 }
 
 impl Default for Cache {
     fn default() -> Self {
+        let plans = moka::future::Cache::builder()
+            .max_capacity(PLAN_TEXT_BYTES_MAX)
+            .weigher(|_, compiled: &Compiled| compiled.text_bytes);
+        let heads = moka::future::Cache::builder()
+            .max_capacity(HEADS_MAX)
+            .time_to_live(HEAD_TTL);
         Self {
-            plans: moka::sync::Cache::builder()
-                .max_capacity(PLAN_TEXT_BYTES_MAX)
-                .weigher(|_, compiled: &Compiled| compiled.text_bytes)
-                .build(),
-            heads: moka::sync::Cache::builder()
-                .max_capacity(HEADS_MAX)
-                .time_to_live(HEAD_TTL)
-                .build(),
-            changes: AtomicU64::new(0),
+            plans: Memory::new(plans.build()),
+            heads: Memory::new(heads.build()),
         }
     }
 }
 
 impl Cache {
-    pub(super) fn head(&self, slug_or_id: &str) -> Option<Head> {
-        self.heads.get(slug_or_id)
-    }
-
-    /// Returns the count of changes, to be given to [`Cache::keep_head`] with what is read next.
-    pub(super) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::SeqCst)
-    }
-
-    /// Keeps a head, unless something changed since it was read.
-    pub(super) fn keep_head(&self, slug_or_id: &str, head: Head, read_at: u64) {
-        self.heads.insert(slug_or_id.to_owned(), head);
-        if self.changes() != read_at {
-            self.heads.invalidate(slug_or_id);
-        }
-    }
-
-    /// Forgets which versions are the latest. Changes are rare, so all of them go.
+    /// Forgets which versions are the latest.
     pub(crate) fn forget_heads(&self) {
-        self.changes.fetch_add(1, Ordering::SeqCst);
-        self.heads.invalidate_all();
+        self.heads.forget();
     }
 }

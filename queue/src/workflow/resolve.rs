@@ -24,14 +24,13 @@ impl Store {
         workflow_id: Uuid,
         version: i32,
     ) -> Result<Option<PlannedVersion>, Error> {
-        let compiled = match self.workflows.plans.get(&(workflow_id, version)) {
-            Some(compiled) => compiled,
-            None => match self.compile_version(workflow_id, version).await? {
-                Some(compiled) => compiled,
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(PlannedVersion {
+        let load = self.compile_version(workflow_id, version);
+        let compiled = self
+            .workflows
+            .plans
+            .get((workflow_id, version), load)
+            .await?;
+        Ok(compiled.map(|compiled| PlannedVersion {
             workflow_id,
             workflow_name: compiled.workflow_name,
             version,
@@ -63,28 +62,25 @@ impl Store {
 
     async fn workflow_head(&self, slug_or_id: &str) -> Result<Option<Head>, Error> {
         self.heed_changes();
-        if let Some(head) = self.workflows.head(slug_or_id) {
-            return Ok(Some(head));
-        }
-        let read_at = self.workflows.changes();
+        let load = self.read_head(slug_or_id);
+        self.workflows.heads.get(slug_or_id.to_owned(), load).await
+    }
+
+    async fn read_head(&self, slug_or_id: &str) -> Result<Option<Head>, Error> {
         let id = Uuid::parse_str(slug_or_id).ok();
-        let head = sqlx::query!(
+        let row = sqlx::query!(
             r#"select id, latest_version, status = 'active' as "active!" from stepwell.workflow
                where deleted_at is null and (id = $1 or ($1 is null and slug = $2))"#,
             id,
             slug_or_id
         )
         .fetch_optional(&self.pool)
-        .await?
-        .map(|row| Head {
+        .await?;
+        Ok(row.map(|row| Head {
             workflow_id: row.id,
             latest: row.latest_version,
             active: row.active,
-        });
-        if let Some(head) = head {
-            self.workflows.keep_head(slug_or_id, head, read_at);
-        }
-        Ok(head)
+        }))
     }
 
     async fn compile_version(
@@ -114,15 +110,11 @@ impl Store {
             .await
             .map_err(|stopped| corrupt(stopped.to_string()))?
             .map_err(corrupt)?;
-        let compiled = Compiled {
+        Ok(Some(Compiled {
             workflow_name: row.slug.into(),
             plan: Arc::new(plan),
             text_bytes,
-        };
-        self.workflows
-            .plans
-            .insert((workflow_id, version), compiled.clone());
-        Ok(Some(compiled))
+        }))
     }
 }
 
