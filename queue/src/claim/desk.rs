@@ -23,6 +23,11 @@ use crate::{Changes, Committer, End, Error};
 
 /// Jobs of one claim: more would keep the first of them waiting for the last.
 const CLAIM_MAX: usize = 500;
+/// With a backlog, one in so many slots must be free before the next claim: a claim of many jobs
+/// costs little more than a claim of one.
+const CLAIM_SHARE: usize = 8;
+/// How long a free slot waits for others to join it: longer than a commit that frees slots takes.
+const CLAIM_PATIENCE: Duration = Duration::from_millis(5);
 /// How long one claim may take.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -41,7 +46,7 @@ pub(crate) struct Desk {
 /// How one look at the queues went.
 #[derive(Debug, Default)]
 struct Round {
-    /// Every free slot was filled: look again as soon as one is free.
+    /// Every free slot was filled: there is a backlog.
     filled: bool,
     /// How long until there is something to do for sure.
     wait: Option<Duration>,
@@ -74,14 +79,18 @@ impl Desk {
         let life = Arc::clone(&self.life);
         let over =
             || stop.is_cancelled() || life.fenced.is_cancelled() || life.ended.is_cancelled();
+        // Whether there may be more work than slots.
+        let mut backlog = false;
         while !over() {
-            let free = self.slots.saturating_sub(life.held.len());
-            let idle = free == 0 || life.draining.is_cancelled();
-            let round = if idle {
-                Ok(Round::default())
-            } else {
-                self.round(free).await
+            let free = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = life.fenced.cancelled() => break,
+                () = life.ended.cancelled() => break,
+                free = self.room(backlog) => free,
             };
+            let round = self.round(free).await;
+            backlog = matches!(round, Ok(Round { filled: true, .. }));
             let wait = match round {
                 Ok(Round { filled: true, .. }) => {
                     backoff.reset();
@@ -104,19 +113,41 @@ impl Desk {
                 () = stop.cancelled() => {}
                 () = life.fenced.cancelled() => {}
                 () = life.ended.cancelled() => {}
-                () = self.called(idle) => {}
-                () = life.stirred.notified() => {}
+                () = self.called() => {}
+                () = life.woken.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
         self.close().await;
     }
 
-    /// Waits for a hint that one of our queues has work. `idle`: it would be of no use.
-    async fn called(&mut self, idle: bool) {
-        if idle {
+    /// Waits until a claim is worth while, and returns the number of free slots. Never returns once
+    /// this worker drains.
+    async fn room(&self, backlog: bool) -> usize {
+        let life = &self.life;
+        if life.draining.is_cancelled() {
             std::future::pending::<()>().await;
         }
+        let enough = if backlog {
+            (self.slots / CLAIM_SHARE).max(1)
+        } else {
+            1
+        };
+        let mut patience = std::pin::pin!(tokio::time::sleep(CLAIM_PATIENCE));
+        loop {
+            let free = self.slots.saturating_sub(life.held.len());
+            if free >= enough || (free > 0 && patience.is_elapsed()) {
+                return free;
+            }
+            tokio::select! {
+                () = life.freed.notified() => {}
+                () = &mut patience, if !patience.is_elapsed() => {}
+            }
+        }
+    }
+
+    /// Waits for a hint that one of our queues has work.
+    async fn called(&mut self) {
         loop {
             match self.hints.recv().await {
                 Ok(Hint::Work { queue }) if self.queues.iter().any(|(q, _)| **q == *queue) => {

@@ -104,7 +104,9 @@ impl Lanes {
 impl Lane {
     async fn run(&self, life: &Arc<Life>) {
         let mut link = life.store.steady_link();
+        warm_up(life, &mut link).await;
         loop {
+            self.gather().await;
             let batch = self.take();
             if !batch.is_empty() {
                 serve(life, &mut link, batch).await;
@@ -125,6 +127,21 @@ impl Lane {
             let _ = driver.answer.send(Committed::Fenced);
         }
         link.close().await;
+    }
+
+    /// Waits as long as drivers keep coming: those that the last commit woke are about to decide
+    /// their next step, and one commit of many costs little more than one of the first. Nobody comes
+    /// when nobody was woken, so a single run loses nothing.
+    async fn gather(&self) {
+        let mut known = 0;
+        loop {
+            let waiting = self.lock().drivers.len();
+            if waiting == known || waiting >= BATCH_ROWS_MAX {
+                return;
+            }
+            known = waiting;
+            tokio::task::yield_now().await;
+        }
     }
 
     fn take(&self) -> Vec<Driver> {
@@ -154,6 +171,23 @@ impl Lane {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // A queue is whole between any two calls.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Commits nothing, so that connection and plan are there before the first driver comes. What goes
+/// wrong here goes wrong again with the first batch, where it is seen to.
+async fn warm_up(life: &Life, link: &mut Link) {
+    let Ok(connection) = link.get().await else {
+        return;
+    };
+    let nothing = Batch::of(std::iter::empty());
+    let epoch = life.epoch.load(Ordering::Acquire);
+    let written = write(connection, life.id, epoch, &nothing);
+    if !matches!(
+        tokio::time::timeout(COMMIT_TIMEOUT, written).await,
+        Ok(Ok(_))
+    ) {
+        link.forget();
     }
 }
 

@@ -35,8 +35,10 @@ pub(crate) struct Life {
     /// Jobs may be leased to us that we do not hold.
     pub(super) doubt: AtomicBool,
     pub(super) doubted: Notify,
-    /// A slot became free, or a wake-up time was set.
-    pub(crate) stirred: Notify,
+    /// A slot became free.
+    pub(crate) freed: Notify,
+    /// A wake-up time was set.
+    pub(crate) woken: Notify,
     wake_at_micros: AtomicI64,
     /// Counts the heartbeats that went well.
     pub(crate) beats: watch::Sender<u64>,
@@ -59,7 +61,8 @@ impl Life {
             claiming: tokio::sync::Mutex::new(()),
             doubt: AtomicBool::new(false),
             doubted: Notify::new(),
-            stirred: Notify::new(),
+            freed: Notify::new(),
+            woken: Notify::new(),
             wake_at_micros: AtomicI64::new(NEVER),
             beats: watch::Sender::new(0),
             fenced: CancellationToken::new(),
@@ -82,7 +85,7 @@ impl Life {
             Committed::Fenced => self.fenced.cancel(),
             Committed::Refused(_) => {}
         }
-        self.stirred.notify_one();
+        self.freed.notify_one();
     }
 
     /// Lets the reconciliation look for jobs that are leased to us and not held.
@@ -96,7 +99,7 @@ impl Life {
         if let Some(at) = at {
             self.wake_at_micros
                 .fetch_min(at.timestamp_micros(), Ordering::AcqRel);
-            self.stirred.notify_one();
+            self.woken.notify_one();
         }
     }
 
