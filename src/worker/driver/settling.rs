@@ -14,7 +14,8 @@ impl Driver {
     /// why. A step that does not wait is over by then, so there the run must fail.
     async fn start_children(&mut self) -> Result<(), Failure> {
         while let Some(wanted) = self.wanted.pop() {
-            match self.prepare(&wanted).await {
+            // Boxed, because most runs have no children and all would carry its room.
+            match Box::pin(self.prepare(&wanted)).await {
                 Ok(child) => {
                     self.undone.children.push(child);
                     self.undone.must = true;

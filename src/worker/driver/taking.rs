@@ -12,7 +12,8 @@ use crate::worker::context::{Context, Gone};
 
 pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), Gone> {
     let planned = match unpoisoned(&claimed) {
-        Ok(()) => plan_of(&context, &claimed.header).await,
+        // Boxed, so that the driver does not carry its room to the end.
+        Ok(()) => Box::pin(plan_of(&context, &claimed.header)).await,
         Err(failure) => Err(failure),
     };
     match planned {

@@ -98,7 +98,8 @@ impl Driver {
     /// asks again.
     pub(super) async fn read_inbox(&mut self) {
         let run_id = self.origin.run_id;
-        match self.context.store.messages(&[run_id]).await {
+        // Boxed: it is seldom needed, and would make every driver several times larger.
+        match Box::pin(self.context.store.messages(&[run_id])).await {
             Ok(messages) => {
                 for (_, message) in messages {
                     if !self.undone.consumed.contains(&message.id) {
