@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 const WORKLOADS: &[&str] = &["Q1", "Q2", "W1", "W2", "W3"];
+/// What `--limit` adds to each repetition.
+pub(crate) const LIMIT: &str = "limit";
 const USAGE: &str =
-    "usage: bench [--workloads Q1,Q2,W1,W2,W3] [--reps 3] [--scale 1.0] [--json FILE]";
+    "usage: bench [--workloads Q1,Q2,W1,W2,W3] [--reps 3] [--scale 1.0] [--json FILE] [--limit]";
 
 #[derive(Debug)]
 pub(crate) struct Arguments {
@@ -23,6 +25,7 @@ impl Arguments {
             scale: 1.0,
             json: None,
         };
+        let mut limit = false;
         while let Some(word) = words.next() {
             let mut value = || words.next().unwrap_or_else(|| refuse(&word));
             match word.as_str() {
@@ -35,6 +38,7 @@ impl Arguments {
                     arguments.repetitions = value().parse().unwrap_or_else(|_| refuse(&word));
                 }
                 "--scale" => arguments.scale = value().parse().unwrap_or_else(|_| refuse(&word)),
+                "--limit" => limit = true,
                 "--json" => arguments.json = Some(value().into()),
                 _ => refuse(&word),
             }
@@ -45,6 +49,9 @@ impl Arguments {
             .find(|w| !WORKLOADS.contains(&w.as_str()))
         {
             refuse::<()>(unknown);
+        }
+        if limit {
+            arguments.workloads.push(LIMIT.to_owned());
         }
         arguments
     }

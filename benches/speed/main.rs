@@ -14,6 +14,7 @@
 
 mod arguments;
 mod figures;
+mod limit;
 mod meter;
 #[path = "../../tests/it/harness/port.rs"]
 mod port;

@@ -11,7 +11,9 @@ use stepwell::queue::workflow::PlannedVersion;
 use stepwell::queue::{Actor, NewRun};
 use uuid::Uuid;
 
+use crate::arguments::LIMIT;
 use crate::figures::Figures;
+use crate::limit;
 use crate::meter;
 use crate::scene::{Scene, Worker};
 use crate::server::Server;
@@ -20,7 +22,7 @@ use crate::worker::now;
 const Q1_RUNS: f64 = 20_000.0;
 const Q2_SAMPLES: f64 = 200.0;
 const W1_RUNS: f64 = 2_000.0;
-const W1_STEPS: usize = 5;
+pub(crate) const W1_STEPS: usize = 5;
 const W2_SAMPLES: f64 = 50.0;
 const W3_ITEMS: f64 = 500.0;
 /// Runs of one call of the bulk door.
@@ -45,6 +47,7 @@ pub(crate) async fn measure(workload: &str, server: &Server, scale: f64, figures
             enqueue(&scene, &plan, runs).await;
             drain("W1", &scene, runs, W1_STEPS, figures).await;
         }
+        LIMIT => limit::measure(&scene, scaled(W1_RUNS), figures).await,
         "W2" => round_trip(&scene, scaled(W2_SAMPLES), figures).await,
         _ => map(&scene, scaled(W3_ITEMS), figures).await,
     }
