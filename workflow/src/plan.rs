@@ -42,6 +42,8 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct PlannedStep {
     pub name: Arc<str>,
+    /// Its type in the definition's own word: `webhook`, where that is what was written.
+    pub word: &'static str,
     pub kind: Kind,
     pub needs: Vec<StepNo>,
     pub dependents: Vec<StepNo>,
@@ -154,6 +156,22 @@ pub enum OnTimeout {
     Fail,
     /// The step completes with null.
     Continue,
+}
+
+impl PlannedStep {
+    /// Returns how many attempts it has, as far as the definition says: for an agent step without
+    /// a policy of its own, the default stands until its agent's is known.
+    #[must_use]
+    pub fn max_attempts(&self) -> u32 {
+        let own = self.retry.as_ref().map(|policy| policy.max_attempts);
+        match self.kind {
+            Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
+                own.unwrap_or_else(|| RetryPolicy::default().max_attempts)
+            }
+            Kind::Workflow { .. } => own.unwrap_or(1),
+            _ => 1,
+        }
+    }
 }
 
 impl Plan {

@@ -12,7 +12,7 @@ use super::Turn;
 use crate::expression;
 use crate::limits::MAP_ITEMS_MAX;
 use crate::plan::{Kind, Map, StepNo};
-use crate::state::{Lanes, StepState, max_attempts, name_of};
+use crate::state::{Lanes, StepState, name_of};
 use crate::{Failure, RunState, StepKey, StepStatus};
 
 impl RunState {
@@ -60,7 +60,7 @@ impl RunState {
             return Err(Failure::fatal("too_many_items", message));
         }
         let generation = self.header.generation;
-        let fresh = StepState::new(generation, max_attempts(&map.step));
+        let fresh = StepState::new(generation, map.step.max_attempts());
         let step = self.at_mut(key);
         step.items = vec![fresh; list.len()];
         step.attempt = u32::try_from(generation).unwrap_or(1);

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Turn;
 use crate::expression::Cache;
 use crate::plan::{Kind, StepNo};
-use crate::state::{StepState, Tally, max_attempts};
+use crate::state::{StepState, Tally};
 use crate::{Plan, RunState, StepKey, StepStatus};
 
 impl RunState {
@@ -36,7 +36,7 @@ impl RunState {
 
     /// Forgets all about a step: it runs again as if for the first time.
     fn wipe(&mut self, turn: &mut Turn<'_>, n: StepNo) {
-        let attempts = max_attempts(&turn.plan.steps[usize::from(n)]);
+        let attempts = turn.plan.steps[usize::from(n)].max_attempts();
         let fresh = StepState::new(self.header.generation, attempts);
         let old = std::mem::replace(&mut self.steps[usize::from(n)], fresh);
         if old.status != StepStatus::Pending {
@@ -49,7 +49,7 @@ impl RunState {
     fn reopen(&mut self, turn: &mut Turn<'_>, n: StepNo) {
         let planned = &turn.plan.steps[usize::from(n)];
         let generation = self.header.generation;
-        let fresh = StepState::new(generation, max_attempts(planned));
+        let fresh = StepState::new(generation, planned.max_attempts());
         let old = std::mem::replace(&mut self.steps[usize::from(n)], fresh);
         if old.status == StepStatus::Pending && old.output.is_none() {
             return;
@@ -62,7 +62,7 @@ impl RunState {
                 step.attempt = old.attempt;
                 step.input = old.input;
                 step.items = old.items;
-                let fresh = StepState::new(generation, max_attempts(&map.step));
+                let fresh = StepState::new(generation, map.step.max_attempts());
                 for (i, item) in (0..).zip(&mut step.items) {
                     match item.status {
                         StepStatus::Completed => {}
