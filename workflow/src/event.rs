@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::retry::RetryPolicy;
 use crate::{Failure, StepKey};
 
 /// Something that happened, in the order in which the driver heard of it.
@@ -22,12 +23,18 @@ pub enum Event {
     Outcome {
         key: StepKey,
         attempt: u32,
+        /// The policy of the agent that was called, where there was one.
+        agent_policy: Option<Arc<RetryPolicy>>,
         outcome: Outcome,
     },
     /// Time has passed: due delays, backoffs, waits and the run's timeout are looked at.
     Tick,
     /// An attempt has been in flight for long enough to be shown as running.
-    Linger { key: StepKey },
+    Linger {
+        key: StepKey,
+        /// The policy of the agent that is called, where it is known by now.
+        agent_policy: Option<Arc<RetryPolicy>>,
+    },
     Cancel {
         reason: Option<String>,
         actor: String,
@@ -72,12 +79,9 @@ pub enum Outcome {
         status: Option<u16>,
         /// The agent's Retry-After.
         retry_after: Option<Duration>,
-        /// The agent's policy, when the step has none of its own.
-        agent_policy: Option<Arc<crate::retry::RetryPolicy>>,
     },
     TimedOut {
         after: Duration,
-        agent_policy: Option<Arc<crate::retry::RetryPolicy>>,
     },
 }
 

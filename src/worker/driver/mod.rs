@@ -144,6 +144,7 @@ impl Driver {
                 self.take_in(Event::Outcome {
                     key: landed.key,
                     attempt: landed.attempt,
+                    agent_policy: landed.agent_policy,
                     outcome: landed.outcome,
                 });
             }

@@ -15,7 +15,7 @@ use stepwell_queue::agent::{AgentTarget, Auth};
 use stepwell_workflow::{Attempt, Failure, Outcome};
 use uuid::Uuid;
 
-use super::{Origin, Steps, failed, headers_of, idempotency_key};
+use super::{AgentPolicy, Origin, Steps, failed, headers_of, idempotency_key};
 use crate::worker::outbound::{Answer, Request};
 
 /// How long an agent may take to hear that a run was aborted: nobody waits for it.
@@ -38,30 +38,27 @@ impl Steps {
         attempt: &Attempt,
         agent: &str,
         input: &Value,
+        policy: &AgentPolicy,
     ) -> Outcome {
         let target = match self.target(agent).await {
             Ok(target) => target,
-            Err(failure) => return failed(failure, None),
+            Err(failure) => return failed(failure),
         };
-        let policy = Some(Arc::clone(&target.retry));
+        policy.is(&target.retry);
         let request = match self.request(origin, attempt, &target, input) {
             Ok(request) => request,
-            Err(failure) => return failed(failure, policy),
+            Err(failure) => return failed(failure),
         };
         let after = attempt.timeout.unwrap_or(target.timeout);
         match tokio::time::timeout(after, self.outbound.send(request)).await {
-            Err(_) => Outcome::TimedOut {
-                after,
-                agent_policy: policy,
-            },
-            Ok(Err(failure)) => failed(failure, policy),
+            Err(_) => Outcome::TimedOut { after },
+            Ok(Err(failure)) => failed(failure),
             Ok(Ok(answer)) => match read(&target.name, &answer) {
                 Ok(output) => Outcome::Completed(output),
                 Err(failure) => Outcome::Failed {
                     failure,
                     status: Some(answer.status),
                     retry_after: answer.retry_after(),
-                    agent_policy: policy,
                 },
             },
         }

@@ -10,7 +10,7 @@ mod task;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
@@ -50,8 +50,28 @@ pub(crate) struct Origin {
 pub(crate) enum Begun {
     /// It ended at once.
     Landed(Outcome),
-    /// It goes on when polled.
-    InFlight(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+    InFlight(InFlight),
+}
+
+/// An attempt that goes on when polled.
+pub(crate) struct InFlight {
+    pub(crate) running: Pin<Box<dyn Future<Output = Outcome> + Send>>,
+    /// Where it leaves its agent's policy as soon as that is known; of an agent's call only.
+    pub(crate) agent_policy: Option<AgentPolicy>,
+}
+
+/// An agent's policy, once it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AgentPolicy(Arc<OnceLock<Arc<RetryPolicy>>>);
+
+impl AgentPolicy {
+    pub(crate) fn get(&self) -> Option<Arc<RetryPolicy>> {
+        self.0.get().map(Arc::clone)
+    }
+
+    fn is(&self, policy: &Arc<RetryPolicy>) {
+        self.0.get_or_init(|| Arc::clone(policy));
+    }
 }
 
 impl Steps {
@@ -59,17 +79,27 @@ impl Steps {
     pub(crate) fn begin(self: &Arc<Self>, origin: &Arc<Origin>, attempt: Attempt) -> Begun {
         match &attempt.call {
             Call::Task { .. } => self.begin_task(origin, attempt),
-            Call::Agent { .. } | Call::Http { .. } => {
-                let steps = Arc::clone(self);
-                let origin = Arc::clone(origin);
-                Begun::InFlight(Box::pin(unpanicked(async move {
-                    match &attempt.call {
-                        Call::Agent { agent, input } => {
-                            steps.call_agent(&origin, &attempt, agent, input).await
-                        }
-                        _ => steps.call_http(&origin, &attempt).await,
-                    }
-                })))
+            Call::Http { .. } => {
+                let (steps, origin) = (Arc::clone(self), Arc::clone(origin));
+                let called = async move { steps.call_http(&origin, &attempt).await };
+                Begun::InFlight(InFlight {
+                    running: Box::pin(unpanicked(called)),
+                    agent_policy: None,
+                })
+            }
+            Call::Agent { agent, input } => {
+                let (steps, origin) = (Arc::clone(self), Arc::clone(origin));
+                let (agent, input) = (Arc::clone(agent), Arc::clone(input));
+                let policy = AgentPolicy::default();
+                let known = policy.clone();
+                let called = async move {
+                    let called = steps.call_agent(&origin, &attempt, &agent, &input, &known);
+                    called.await
+                };
+                Begun::InFlight(InFlight {
+                    running: Box::pin(unpanicked(called)),
+                    agent_policy: Some(policy),
+                })
             }
         }
     }
@@ -85,7 +115,7 @@ impl Steps {
 async fn unpanicked(attempt: impl Future<Output = Outcome>) -> Outcome {
     match AssertUnwindSafe(attempt).catch_unwind().await {
         Ok(outcome) => outcome,
-        Err(panic) => failed(Failure::fatal("panic", said(panic.as_ref())), None),
+        Err(panic) => failed(Failure::fatal("panic", said(panic.as_ref()))),
     }
 }
 
@@ -131,12 +161,11 @@ fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> 
 }
 
 /// Returns a failure that came without an answer.
-fn failed(failure: Failure, agent_policy: Option<Arc<RetryPolicy>>) -> Outcome {
+fn failed(failure: Failure) -> Outcome {
     Outcome::Failed {
         failure,
         status: None,
         retry_after: None,
-        agent_policy,
     }
 }
 

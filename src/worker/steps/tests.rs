@@ -55,7 +55,7 @@ fn attempt(task: &str, input: Value) -> Attempt {
 async fn outcome(tasks: Registry, attempt: Attempt) -> (bool, Outcome) {
     match steps(tasks).begin(&origin(), attempt) {
         Begun::Landed(outcome) => (true, outcome),
-        Begun::InFlight(running) => (false, running.await),
+        Begun::InFlight(attempt) => (false, attempt.running.await),
     }
 }
 

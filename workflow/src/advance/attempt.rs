@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Turn;
 use crate::expression;
 use crate::plan::{Delivery, Kind};
+use crate::retry::RetryPolicy;
 use crate::state::{name_of, planned};
 use crate::{Attempt, Call, Effect, RunState, StepKey, StepStatus};
 
@@ -48,16 +49,25 @@ impl RunState {
     }
 
     /// An attempt has been in flight for long enough to be shown as running.
-    pub(super) fn linger(&mut self, turn: &mut Turn<'_>, key: StepKey) {
-        let Some(step) = self.find(key) else {
+    pub(super) fn linger(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: StepKey,
+        agent_policy: Option<&RetryPolicy>,
+    ) {
+        if !self.find(key).is_some_and(|step| step.in_flight) {
             return;
-        };
-        if step.in_flight && !step.shown {
+        }
+        let news = self.heed_policy(turn, key, agent_policy);
+        let step = self.at(key);
+        if !step.shown {
             let before = match step.attempt {
                 1 => StepStatus::Pending,
                 _ => StepStatus::Waiting,
             };
             self.show(turn, key, before);
+        } else if news {
+            turn.touch(key);
         }
     }
 

@@ -65,16 +65,19 @@ impl RunState {
             Event::Outcome {
                 key,
                 attempt,
+                agent_policy,
                 outcome,
             } => {
-                self.outcome(turn, key, attempt, outcome);
+                self.outcome(turn, key, attempt, agent_policy.as_deref(), outcome);
                 self.go_on(turn);
             }
             Event::Tick => {
                 self.tick(turn);
                 self.go_on(turn);
             }
-            Event::Linger { key } => self.linger(turn, key),
+            Event::Linger { key, agent_policy } => {
+                self.linger(turn, key, agent_policy.as_deref());
+            }
             Event::Cancel {
                 reason,
                 actor,

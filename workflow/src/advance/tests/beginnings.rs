@@ -131,7 +131,10 @@ fn after_a_crash_an_attempt_is_made_again_under_its_number() {
     run.crash();
     run.begin();
     run.expect("running: a running#2, b pending");
-    run.feed(Event::Linger { key: run.key("a") });
+    run.feed(Event::Linger {
+        key: run.key("a"),
+        agent_policy: None,
+    });
     run.crash();
     run.begin();
     run.expect("running: a running#2, b pending");
@@ -147,9 +150,15 @@ fn after_a_crash_an_attempt_is_made_again_under_its_number() {
 fn an_attempt_that_lingers_is_shown_once() {
     let mut run = Driver::begun(json!([task("a", json!({}))]));
     let key = run.key("a");
-    run.feed(Event::Linger { key });
+    run.feed(Event::Linger {
+        key,
+        agent_policy: None,
+    });
     assert!(run.has_row("a"));
-    run.feed(Event::Linger { key });
+    run.feed(Event::Linger {
+        key,
+        agent_policy: None,
+    });
     run.done("a");
     let audit = [
         "run.started",

@@ -145,19 +145,15 @@ impl Driver {
             }
             Happening::TimesOut(n) => {
                 let after = std::time::Duration::from_secs(1);
-                let agent_policy = None;
-                self.flying_ends(
-                    n,
-                    Outcome::TimedOut {
-                        after,
-                        agent_policy,
-                    },
-                );
+                self.flying_ends(n, Outcome::TimedOut { after });
             }
             Happening::Stale(n) => self.stale_outcome(n),
             Happening::Lingers(n) => {
                 if let Some(key) = pick(n, self.calls.keys()) {
-                    self.feed(Event::Linger { key });
+                    self.feed(Event::Linger {
+                        key,
+                        agent_policy: None,
+                    });
                 }
             }
             Happening::ChildEnds(n, ok) => self.child_ends(n, ok),
@@ -191,6 +187,7 @@ impl Driver {
             self.feed(Event::Outcome {
                 key,
                 attempt,
+                agent_policy: None,
                 outcome,
             });
         }
@@ -206,6 +203,7 @@ impl Driver {
                 self.feed(Event::Outcome {
                     key,
                     attempt,
+                    agent_policy: None,
                     outcome,
                 });
                 assert!(self.last.records.is_empty() && self.last.touched.is_empty());
