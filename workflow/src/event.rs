@@ -59,6 +59,14 @@ pub enum Event {
         from_step: Option<String>,
         reset: bool,
     },
+    /// The child that [`Effect::StartChild`] asked for is sound: it begins with the next commit.
+    ChildStarted { key: StepKey, child_run_id: Uuid },
+    /// The child that [`Effect::StartChild`] asked for cannot be started.
+    ChildRefused {
+        key: StepKey,
+        child_run_id: Uuid,
+        failure: Failure,
+    },
     /// A child run is over.
     ChildEnded {
         key: StepKey,
@@ -92,7 +100,8 @@ pub enum Effect {
     Start(Attempt),
     /// Drop this attempt's future; no outcome is awaited.
     Abort(StepKey),
-    /// Insert this run in the same commit.
+    /// Look whether this run can be started, and answer with [`Event::ChildStarted`] or
+    /// [`Event::ChildRefused`] before the next commit, which inserts it.
     StartChild {
         key: StepKey,
         run_id: Uuid,
@@ -101,7 +110,8 @@ pub enum Effect {
         input: Arc<Value>,
         wait: bool,
     },
-    /// Put a cancel message into the child's inbox in the same commit.
+    /// Put a cancel message into the child's inbox in the same commit; leave the child out where
+    /// it was to begin with that commit.
     CancelChild {
         run_id: Uuid,
         reason: String,

@@ -58,7 +58,8 @@ pub(crate) struct Driver {
     flights: Flights,
     landed: VecDeque<Landed>,
     undone: Undone,
-    wanted: Vec<Wanted>,
+    /// Children that steps ask for; each is answered before the next commit.
+    wanted: VecDeque<Wanted>,
     /// Agents whose calls were aborted; they are told once the run is over.
     aborted: Vec<Arc<str>>,
     /// The number of the last record that is committed.
@@ -107,7 +108,7 @@ impl Driver {
             flights: Flights::default(),
             landed: VecDeque::new(),
             undone: Undone::default(),
-            wanted: Vec::new(),
+            wanted: VecDeque::new(),
             aborted: Vec::new(),
             committed,
             start_stored,
@@ -155,7 +156,7 @@ impl Driver {
             if self.idle_ticks > IDLE_TICKS_MAX {
                 return self.stuck().await;
             }
-            if self.landed.is_empty() && !self.more {
+            if self.landed.is_empty() && self.wanted.is_empty() && !self.more {
                 self.wait().await;
             }
         }
@@ -220,7 +221,7 @@ impl Driver {
                 version,
                 input,
                 wait,
-            } => self.wanted.push(Wanted {
+            } => self.wanted.push_back(Wanted {
                 key,
                 run_id,
                 workflow,
@@ -229,13 +230,19 @@ impl Driver {
                 wait,
             }),
             Effect::CancelChild { run_id, reason } => {
-                let wanted = self.wanted.len();
-                self.wanted.retain(|child| child.run_id != run_id);
-                if self.wanted.len() == wanted {
+                if !self.call_off(run_id) {
                     self.cancel_child(run_id, reason);
                 }
             }
         }
+    }
+
+    /// Leaves a child out that was to begin with the next commit; `false` when it has begun.
+    fn call_off(&mut self, child: uuid::Uuid) -> bool {
+        let to_begin = self.wanted.len() + self.undone.children.len();
+        self.wanted.retain(|wanted| wanted.run_id != child);
+        self.undone.children.retain(|run| run.id != child);
+        self.wanted.len() + self.undone.children.len() < to_begin
     }
 
     fn cancel_child(&mut self, run_id: uuid::Uuid, reason: String) {

@@ -109,6 +109,18 @@ impl RunState {
                 self.go_on(turn);
             }
             Event::Retry { from_step, reset } => self.retry(turn, from_step.as_deref(), reset),
+            Event::ChildStarted { key, child_run_id } => {
+                self.child_started(turn, key, child_run_id);
+                self.go_on(turn);
+            }
+            Event::ChildRefused {
+                key,
+                child_run_id,
+                failure,
+            } => {
+                self.child_refused(turn, key, child_run_id, failure);
+                self.go_on(turn);
+            }
             Event::ChildEnded {
                 key,
                 child_run_id,

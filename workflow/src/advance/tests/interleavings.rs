@@ -82,10 +82,11 @@ fn simple() -> impl Strategy<Value = Value> {
         1 => Just(json!({ "type": "transform", "config": { "value": [1] } })),
         1 => Just(json!({ "type": "delay", "config": { "duration": 2 } })),
         2 => waits.prop_map(|config| json!({ "type": "wait", "config": config })),
-        1 => (1..3_u32, any::<bool>()).prop_map(|(max, wait)| json!({
-            "type": "workflow", "retry": attempts(max),
-            "config": { "workflow": "other", "input": {}, "wait": wait },
-        })),
+        1 => (1..3_u32, any::<bool>(), prop::bool::weighted(0.3)).prop_map(|(max, wait, refused)| {
+            let workflow = if refused { "refused" } else { "other" };
+            let config = json!({ "workflow": workflow, "input": {}, "wait": wait });
+            json!({ "type": "workflow", "retry": attempts(max), "config": config })
+        }),
     ]
 }
 
