@@ -12,6 +12,7 @@ pub mod event;
 pub mod expression;
 pub mod failure;
 pub mod limits;
+mod payload;
 pub mod plan;
 pub mod retry;
 pub mod snapshot;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Turn;
 use crate::expression;
+use crate::payload;
 use crate::plan::{Delivery, Kind};
 use crate::retry::RetryPolicy;
 use crate::state::{name_of, planned};
@@ -17,6 +18,10 @@ impl RunState {
             Ok(call) => call,
             Err(message) => return self.fail_expression(turn, key, message),
         };
+        let shown = shown_input(&call);
+        if self.at(key).input.is_none() && payload::bytes(&shown).is_none() {
+            return self.fail_input(turn, key);
+        }
         let planned = planned(turn.plan, key);
         let before = self.at(key).status;
         let again = before == StepStatus::Running;
@@ -27,7 +32,7 @@ impl RunState {
             step.attempt += 1;
             step.shown = false;
         }
-        step.input = Some(shown_input(&call));
+        step.input = Some(shown);
         step.started_at.get_or_insert(turn.now);
         step.wake_at = None;
         step.in_flight = true;
@@ -46,6 +51,15 @@ impl RunState {
             call,
             timeout: planned.timeout,
         }));
+    }
+
+    /// Fails a step that was to be given too much.
+    pub(super) fn fail_input(&mut self, turn: &mut Turn<'_>, key: StepKey) {
+        let failure = payload::input_too_large(
+            "the input of this step has",
+            "give it less, or keep the data elsewhere and give it where that is",
+        );
+        self.fail(turn, key, StepStatus::Failed, failure);
     }
 
     /// An attempt has been in flight for long enough to be shown as running.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::Turn;
 use crate::expression::Template;
+use crate::payload;
 use crate::plan::Kind;
 use crate::state::planned;
 use crate::{Effect, Failure, RunState, StepKey, StepStatus};
@@ -36,6 +37,9 @@ impl RunState {
                 return self.fail_expression(turn, key, message);
             }
         };
+        if self.at(key).input.is_none() && payload::bytes(&input).is_none() {
+            return self.fail_input(turn, key);
+        }
         self.at_mut(key).attempt += 1;
         let run_id = self.child_id(key, turn.now);
         let step = self.at_mut(key);

@@ -16,6 +16,7 @@ mod failures;
 mod interleavings;
 mod maps;
 mod pauses;
+mod payloads;
 mod retries;
 mod signals;
 mod store;
