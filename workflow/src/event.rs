@@ -74,7 +74,11 @@ pub enum Event {
         result: Result<Value, Failure>,
     },
     /// The worker stops: an attempt was given up by it, and does not count.
-    GivenBack { key: StepKey },
+    GivenBack {
+        key: StepKey,
+        /// Whether it was made; one that was only decided has done nothing.
+        begun: bool,
+    },
 }
 
 /// What an attempt came to.

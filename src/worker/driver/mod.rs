@@ -156,10 +156,17 @@ impl Driver {
             if self.idle_ticks > IDLE_TICKS_MAX {
                 return self.stuck().await;
             }
-            if self.landed.is_empty() && self.wanted.is_empty() && !self.more {
+            if !self.has_more_to_do() {
                 self.wait().await;
             }
         }
+    }
+
+    /// Says whether there is something to do before anything else happens. A worker that stops
+    /// lets go of a run of which nothing is in flight.
+    fn has_more_to_do(&self) -> bool {
+        let lets_go = self.state.draining && self.state.in_flight() == 0;
+        self.more || lets_go || !self.landed.is_empty() || !self.wanted.is_empty()
     }
 
     fn next_landed(&mut self) -> Option<Landed> {

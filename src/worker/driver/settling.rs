@@ -93,7 +93,10 @@ impl Driver {
     fn start_what_waited(&mut self) {
         for attempt in std::mem::take(&mut self.undone.starts) {
             if self.state.draining {
-                self.take_in(Event::GivenBack { key: attempt.key });
+                self.take_in(Event::GivenBack {
+                    key: attempt.key,
+                    begun: false,
+                });
             } else {
                 self.launch(attempt);
             }

@@ -31,7 +31,7 @@ impl Driver {
             News::GiveBack => {
                 self.state.draining = true;
                 for key in self.flights.abort_all() {
-                    self.take_in(Event::GivenBack { key });
+                    self.take_in(Event::GivenBack { key, begun: true });
                 }
             }
         }

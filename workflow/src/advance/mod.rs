@@ -129,7 +129,7 @@ impl RunState {
                 self.child_ended(turn, key, child_run_id, result);
                 self.go_on(turn);
             }
-            Event::GivenBack { key } => self.given_back(turn, key),
+            Event::GivenBack { key, begun } => self.given_back(turn, key, begun),
         }
     }
 

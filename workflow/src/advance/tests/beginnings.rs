@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::driver::Driver;
-use super::{attempts, task, transform, wait, with};
+use super::{attempts, task, transform, wait};
 use crate::limits::DEATHS_MAX;
 use crate::{Event, RunStatus};
 
@@ -196,24 +196,6 @@ fn a_run_that_kills_its_workers_is_failed() {
 }
 
 #[test]
-fn given_back_attempts_do_not_count() {
-    let mut run = Driver::begun(json!([
-        task(
-            "a",
-            with(json!({ "needs": [] }), json!({ "retry": attempts(2) }))
-        ),
-        task("b", json!({ "needs": [] })),
-    ]));
-    run.trips("a");
-    run.pass(1);
-    run.let_go();
-    run.begin();
-    run.expect("running: a running#2, b running#1");
-    run.trips("a");
-    run.expect("failed: a failed, b cancelled");
-}
-
-#[test]
 fn a_draining_run_starts_nothing_but_may_end() {
     let mut run = Driver::begun(json!([task("a", json!({})), task("b", json!({}))]));
     run.run.draining = true;
@@ -229,14 +211,6 @@ fn a_draining_run_starts_nothing_but_may_end() {
     run.run.draining = true;
     run.done("b");
     assert_eq!(run.run.status, RunStatus::Completed);
-}
-
-#[test]
-fn what_is_given_back_may_not_run_twice_if_it_may_run_once() {
-    let once = json!({ "delivery": "at_most_once" });
-    let mut run = Driver::begun(json!([task("a", once)]));
-    run.let_go();
-    assert_eq!(run.store.header.status, RunStatus::Failed);
 }
 
 #[test]

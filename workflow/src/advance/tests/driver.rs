@@ -219,7 +219,7 @@ impl Driver {
         self.run.draining = true;
         for key in self.calls.keys().copied().collect::<Vec<_>>() {
             self.calls.remove(&key);
-            self.feed_once(Event::GivenBack { key });
+            self.feed_once(Event::GivenBack { key, begun: true });
         }
         self.commit();
         self.dead = 0;

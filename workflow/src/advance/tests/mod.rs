@@ -13,6 +13,7 @@ mod children;
 mod deeds;
 mod driver;
 mod failures;
+mod given_back;
 mod interleavings;
 mod maps;
 mod pauses;
