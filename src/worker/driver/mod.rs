@@ -90,12 +90,7 @@ pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed) {
 impl Driver {
     fn new(context: Arc<Context>, version: PlannedVersion, claimed: Claimed) -> Self {
         let header = claimed.header;
-        let origin = Arc::new(Origin {
-            run_id: header.id,
-            workflow: Arc::clone(&header.workflow_name),
-            request_id: header.id.to_string(),
-            traceparent: None,
-        });
+        let origin = Origin::new(header.id, Arc::clone(&header.workflow_name), None, None);
         let committed = header.sequence;
         let start_stored = header.started_at.is_some();
         let state = RunState::restore(&version.plan, header, claimed.steps);
@@ -104,7 +99,7 @@ impl Driver {
             plan: version.plan,
             state,
             queue: claimed.queue,
-            origin,
+            origin: Arc::new(origin),
             flights: Flights::default(),
             landed: VecDeque::new(),
             undone: Undone::default(),

@@ -15,7 +15,7 @@ use stepwell_queue::agent::{AgentTarget, Auth};
 use stepwell_workflow::{Attempt, Failure, Outcome};
 use uuid::Uuid;
 
-use super::{AgentPolicy, Origin, Steps, failed, headers_of, idempotency_key};
+use super::{AgentPolicy, Origin, Steps, failed};
 use crate::worker::outbound::{Answer, Request};
 
 /// How long an agent may take to hear that a run was aborted: nobody waits for it.
@@ -89,7 +89,7 @@ impl Steps {
         target: &AgentTarget,
         input: &Value,
     ) -> Result<Request, Failure> {
-        let mut headers = headers_of(origin, &idempotency_key(origin, attempt))?;
+        let mut headers = origin.headers(&origin.idempotency_key(attempt))?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         authenticate(&mut headers, target)?;
         let body = serde_json::to_vec(&Envelope {
@@ -125,7 +125,7 @@ pub(super) async fn tell_aborted(steps: &Steps, origin: &Origin, agent: &str) {
             origin.run_id
         );
         url.set_path(&path);
-        let mut headers = headers_of(origin, &format!("{}/abort", origin.run_id))?;
+        let mut headers = origin.headers(&format!("{}/abort", origin.run_id))?;
         authenticate(&mut headers, &target)?;
         let request = Request {
             method: Method::DELETE,

@@ -8,7 +8,7 @@ use chrono::Utc;
 use serde_json::{Map, Value};
 use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 
-use super::{Origin, Steps, failed, headers_of, idempotency_key, put};
+use super::{Origin, Steps, failed, put};
 use crate::worker::outbound::{Answer, Request, signature};
 
 impl Steps {
@@ -57,8 +57,8 @@ impl Steps {
                 format!("`{method}` is not an HTTP method"),
             )
         })?;
-        let key = idempotency_key(origin, attempt);
-        let mut headers = headers_of(origin, &key)?;
+        let key = origin.idempotency_key(attempt);
+        let mut headers = origin.headers(&key)?;
         for (name, value) in own {
             put(&mut headers, name, value)?;
         }

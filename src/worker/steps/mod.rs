@@ -5,6 +5,7 @@
 
 mod agent;
 mod http;
+mod origin;
 mod task;
 
 use std::any::Any;
@@ -18,11 +19,11 @@ use futures::FutureExt;
 use stepwell_queue::Store;
 use stepwell_workflow::retry::RetryPolicy;
 use stepwell_workflow::{Attempt, Call, Failure, Outcome};
-use uuid::Uuid;
 
 use super::metrics::Metrics;
 use super::outbound::Outbound;
 use super::tasks::Registry;
+pub(crate) use origin::Origin;
 
 /// What every attempt of a worker shares.
 #[derive(Debug)]
@@ -33,17 +34,6 @@ pub(crate) struct Steps {
     /// Of an attempt whose step and agent set none.
     pub(crate) timeout: Duration,
     pub(crate) metrics: Arc<Metrics>,
-}
-
-/// What every attempt of a run shares.
-#[derive(Debug)]
-pub(crate) struct Origin {
-    pub(crate) run_id: Uuid,
-    /// The slug.
-    pub(crate) workflow: Arc<str>,
-    /// What calls carry as `X-Request-ID`.
-    pub(crate) request_id: String,
-    pub(crate) traceparent: Option<String>,
 }
 
 /// An attempt that was begun.
@@ -126,22 +116,6 @@ fn said(panic: &(dyn Any + Send)) -> String {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("the attempt panicked: {}", text.unwrap_or("without a word"))
-}
-
-/// Returns `<run>/<step>/<generation>`, the same for every attempt of a step.
-fn idempotency_key(origin: &Origin, attempt: &Attempt) -> String {
-    format!("{}/{}/{}", origin.run_id, attempt.name, attempt.generation)
-}
-
-/// Returns the headers that every call carries.
-fn headers_of(origin: &Origin, idempotency_key: &str) -> Result<HeaderMap, Failure> {
-    let mut headers = HeaderMap::with_capacity(8);
-    put(&mut headers, "idempotency-key", idempotency_key)?;
-    put(&mut headers, "x-request-id", &origin.request_id)?;
-    if let Some(parent) = &origin.traceparent {
-        put(&mut headers, "traceparent", parent)?;
-    }
-    Ok(headers)
 }
 
 /// Sets a header.
