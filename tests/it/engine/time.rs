@@ -171,3 +171,24 @@ async fn a_thousand_timers_of_others_do_not_stand_in_the_way() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_run_and_its_step_wait_until_the_same_microsecond() {
+    with_app(async |app| {
+        let delay = json!({"name": "s", "type": "delay", "config": {"duration": 3_600.333_333_333}});
+        app.api.workflow("delay", json!([delay])).await;
+        let wait = json!({"name": "s", "type": "wait", "config": {"signal": "go", "timeout_ms": 3_600_000}});
+        app.api.workflow("wait", json!([wait])).await;
+        for workflow in ["delay", "wait"] {
+            let run = app.api.start(workflow, json!({})).await;
+            let shown = app.api.reaches(&run, "waiting").await["blocked_on"].clone();
+            let step = app.api.step(&run, "s").await["blocked_on"].clone();
+            assert_eq!((&shown["since"], &shown["until"]), (&step["since"], &step["until"]));
+            let record = app.api.audit_says(&run, "step.waiting", "s").await;
+            assert_eq!(record["detail"]["until"], shown["until"], "{record}");
+            app.api.post(&format!("runs/{run}/cancel"), json!({})).await.of(202);
+            app.api.finished(&run).await;
+        }
+    })
+    .await;
+}

@@ -27,6 +27,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+use crate::instant;
 use crate::{Effect, Event, Plan, Record, RunState, RunStatus, StepKey, Time};
 use turn::Turn;
 
@@ -53,6 +54,7 @@ impl RunState {
         if self.status.is_terminal() {
             return Decision::default();
         }
+        let now = instant::whole(now);
         self.seen = now;
         let mut turn = Turn::new(plan, now);
         self.take_in(&mut turn, event);

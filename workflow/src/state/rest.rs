@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::instant;
 use crate::plan::Kind;
 use crate::state::{BlockedOn, StepState, name_of, planned};
 use crate::{Plan, RunState, StepKey, StepStatus, Time};
@@ -94,7 +95,7 @@ impl RunState {
 
 /// Returns `at` and `by`, or the end of time.
 pub(crate) fn later(at: Time, by: TimeDelta) -> Time {
-    at.checked_add_signed(by).unwrap_or(Time::MAX_UTC)
+    instant::whole(at.checked_add_signed(by).unwrap_or(Time::MAX_UTC))
 }
 
 /// Returns a length of time as chrono counts it, cut off at what it can count.

@@ -95,3 +95,45 @@ fn a_run_that_takes_too_long_times_out_even_while_paused() {
         );
     }
 }
+
+/// Returns the longest fraction of a second in a text: its digits.
+fn longest_fraction(text: &str) -> usize {
+    let fractions = text.split('.').skip(1);
+    let digits = fractions.map(|rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    digits.max().unwrap_or(0)
+}
+
+#[test]
+fn times_are_kept_in_whole_microseconds() {
+    let thirds = json!({ "max_attempts": 3, "initial_interval_ms": 1000,
+        "backoff_coefficient": 1.0, "jitter": 0.333_333_33 });
+    let tried = task("s", json!({ "retry": thirds }));
+    let step = |kind: &str, config| json!({ "name": "s", "type": kind, "config": config });
+    for step in [
+        step("delay", json!({ "duration": 0.333_333_333 })),
+        step("delay", json!({ "duration": "${1.0 / 3.0}" })),
+        step(
+            "delay",
+            json!({ "until": "2027-01-15T08:01:00.123456789Z" }),
+        ),
+        step("wait", json!({ "signal": "go", "timeout_ms": 1 })),
+        step("workflow", json!({ "workflow": "other" })),
+        tried,
+    ] {
+        let mut run = Driver::new(json!([step]));
+        run.now += chrono::TimeDelta::nanoseconds(123_456_789);
+        run.begin();
+        if run.calls.contains_key(&run.key("s")) {
+            run.trips("s");
+        }
+        let blocked = run.run.blocked_on(&run.plan).unwrap();
+        let row = run.run.snapshot(&run.plan, run.key("s"));
+        assert_eq!(blocked.until, row.wake_at, "{step}");
+        let records = run.store.records.iter();
+        let details: Vec<_> = records.map(|record| record.detail.clone()).collect();
+        let since = serde_json::to_string(&blocked).unwrap();
+        assert_eq!(longest_fraction(&since), 6, "{since}");
+        let shown = format!("{} {:?}", json!(details), row);
+        assert!(longest_fraction(&shown) <= 6, "{shown}");
+    }
+}
