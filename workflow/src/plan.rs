@@ -50,7 +50,9 @@ pub struct PlannedStep {
     pub when: Option<Expression>,
     /// `None`: the agent's policy for agent steps, [`RetryPolicy::default`] for the rest.
     pub retry: Option<RetryPolicy>,
-    /// Of one attempt. `None`: the agent's, else the worker's default.
+    /// Of one attempt, `None`: the agent's, else the worker's default. Of a map it is that of all
+    /// its items, of a `workflow` that of one child, of a `wait` its patience where its config sets
+    /// none; there `None` is for ever.
     pub timeout: Option<Duration>,
     pub on_error: OnError,
     pub delivery: Delivery,

@@ -192,3 +192,47 @@ async fn a_run_and_its_step_wait_until_the_same_microsecond() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_step_that_waits_for_others_may_time_out() {
+    with_app(async |app| {
+        let wait = json!({"type": "wait", "config": {"signal": "never"}});
+        let named = |mut step: Value| {
+            step["name"] = json!("w");
+            step
+        };
+        app.api
+            .workflow("child", json!([named(wait.clone())]))
+            .await;
+        let cases = [
+            ("waits", wait.clone()),
+            (
+                "maps",
+                json!({"type": "map", "config": {"items": "[1, 2]", "step": wait}}),
+            ),
+            (
+                "calls",
+                json!({"type": "workflow", "config": {"workflow": "child"}}),
+            ),
+        ];
+        for (slug, mut step) in cases {
+            step["timeout_ms"] = json!(300);
+            app.api.workflow(slug, json!([named(step)])).await;
+            let run = app.api.execute(slug, json!({})).await;
+            assert_eq!(
+                (&run["status"], &run["error"]["type"]),
+                (&json!("failed"), &json!("timeout")),
+                "{slug}: {run}"
+            );
+            let id = run["id"].as_str().unwrap();
+            assert_eq!(app.api.step(id, "w").await["status"], "timed_out", "{slug}");
+            if slug == "calls" {
+                let path = format!("runs?parent_id={id}");
+                let children = app.api.get(&path).await.of(200).body;
+                let child = children["items"][0]["id"].as_str().unwrap().to_owned();
+                assert_eq!(app.api.finished(&child).await["status"], "cancelled");
+            }
+        }
+    })
+    .await;
+}

@@ -13,7 +13,7 @@ use super::Turn;
 use crate::expression::Template;
 use crate::payload;
 use crate::plan::Kind;
-use crate::state::planned;
+use crate::state::{delta, later, planned};
 use crate::{Effect, Failure, RunState, StepKey, StepStatus};
 
 /// Why a step failed whose child did.
@@ -70,7 +70,10 @@ impl RunState {
             Kind::Workflow { wait: true, .. }
         );
         if waits {
-            self.rest(turn, key, None, Some(json!({ "child_run_id": child })));
+            let timeout = planned(turn.plan, key).timeout;
+            let until = timeout.map(|timeout| later(turn.now, delta(timeout)));
+            let detail = json!({ "child_run_id": child, "until": until });
+            self.rest(turn, key, until, Some(detail));
         } else {
             self.complete(turn, key, json!({ "run_id": child }));
         }
@@ -85,7 +88,7 @@ impl RunState {
     ) {
         if self.has_child(key, StepStatus::Running, child) {
             self.at_mut(key).child_run_id = None;
-            self.child_failed(turn, key, failure);
+            self.child_failed(turn, key, StepStatus::Failed, failure);
         }
     }
 
@@ -101,8 +104,24 @@ impl RunState {
         }
         match result {
             Ok(output) => self.complete(turn, key, output),
-            Err(cause) => self.child_failed(turn, key, told(child, cause)),
+            Err(cause) => self.child_failed(turn, key, StepStatus::Failed, told(child, cause)),
         }
+    }
+
+    /// What a step waited for is over: its backoff, or its patience with its child.
+    pub(super) fn child_step_woke(&mut self, turn: &mut Turn<'_>, key: StepKey) {
+        let Some(child) = self.at_mut(key).child_run_id else {
+            return self.make_ready(turn, key);
+        };
+        turn.spend();
+        turn.cancel_child(child, "the step that waits for it timed out");
+        let ms = planned(turn.plan, key)
+            .timeout
+            .unwrap_or_default()
+            .as_millis();
+        let message = format!("the child run {child} did not end within {ms} ms");
+        let failure = Failure::retryable("timeout", message);
+        self.child_failed(turn, key, StepStatus::TimedOut, failure);
     }
 
     fn has_child(&self, key: StepKey, status: StepStatus, child: Uuid) -> bool {
@@ -111,7 +130,13 @@ impl RunState {
     }
 
     /// Tries the step again with a new child, where its policy says so.
-    fn child_failed(&mut self, turn: &mut Turn<'_>, key: StepKey, failure: Failure) {
+    fn child_failed(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: StepKey,
+        status: StepStatus,
+        failure: Failure,
+    ) {
         // Without a policy of its own there is one attempt: the child has its own retries.
         match &planned(turn.plan, key).retry {
             Some(policy)
@@ -120,7 +145,7 @@ impl RunState {
                 self.at_mut(key).child_run_id = None;
                 self.back_off(turn, key, policy, None, failure);
             }
-            _ => self.fail(turn, key, StepStatus::Failed, failure),
+            _ => self.fail(turn, key, status, failure),
         }
     }
 }

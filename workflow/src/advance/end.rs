@@ -181,7 +181,7 @@ impl RunState {
     }
 
     /// Takes back a step's alarm.
-    fn wake(&mut self, key: StepKey) {
+    pub(super) fn wake(&mut self, key: StepKey) {
         if let Some(at) = self.at_mut(key).wake_at.take() {
             self.tally.timers.remove(&(at, key));
         }

@@ -13,7 +13,7 @@ use crate::expression;
 use crate::limits::MAP_ITEMS_MAX;
 use crate::payload;
 use crate::plan::{Kind, Map, StepNo};
-use crate::state::{Lanes, StepState, name_of};
+use crate::state::{Lanes, StepState, delta, later, name_of, planned};
 use crate::{Failure, RunState, StepKey, StepStatus};
 
 impl RunState {
@@ -30,6 +30,8 @@ impl RunState {
         step.shown = true;
         step.started_at.get_or_insert(turn.now);
         let detail = json!({ "items": step.items.len() });
+        let timeout = planned(turn.plan, key).timeout;
+        self.sleep(key, timeout.map(|timeout| later(turn.now, delta(timeout))));
         turn.touch(key);
         self.record_step(turn, key, "step.started", before, Some(detail));
         let items = &self.steps[usize::from(key.step)].items;
@@ -119,6 +121,17 @@ impl RunState {
             "let each item return less, or split the list over several maps or child workflows",
         );
         self.fail(turn, StepKey::step(step), StepStatus::Failed, failure);
+    }
+
+    /// Its items did not all end in time.
+    pub(super) fn map_timed_out(&mut self, turn: &mut Turn<'_>, key: StepKey) {
+        let ms = planned(turn.plan, key)
+            .timeout
+            .unwrap_or_default()
+            .as_millis();
+        let message = format!("the items of the map did not end within {ms} ms");
+        let failure = Failure::retryable("timeout", message);
+        self.fail(turn, key, StepStatus::TimedOut, failure);
     }
 
     fn map_failed(&mut self, turn: &mut Turn<'_>, step: StepNo) {

@@ -46,8 +46,10 @@ impl RunState {
         if !self.begun || self.tally.has_startable(&self.steps) {
             return None;
         }
-        let first_to_wake = self.tally.timers.first().map(|&(_, key)| key);
-        let key = first_to_wake.or_else(|| self.first_waiting())?;
+        // A map under way is no reason to rest: its items are.
+        let waits = |key: &StepKey| self.at(*key).status == StepStatus::Waiting;
+        let mut sleepers = self.tally.timers.iter().map(|&(_, key)| key);
+        let key = sleepers.find(waits).or_else(|| self.first_waiting())?;
         Some(self.waits_for(plan, key))
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Tally {
     pub(crate) ready_pure: BTreeSet<StepNo>,
     /// Steps whose next attempt may begin when there is room.
     pub(crate) ready_calls: BTreeSet<StepNo>,
-    /// What sleeps, the first to wake first.
+    /// What sleeps, and the maps under way that may time out; the first to wake first.
     pub(crate) timers: BTreeSet<(Time, StepKey)>,
     /// The maps under way.
     pub(crate) maps: BTreeMap<StepNo, Lanes>,
@@ -76,6 +76,8 @@ impl Tally {
                 (kind, StepStatus::Pending) if left == 0 => tally.ready(n, is_call(kind)),
                 (Kind::Map(map), StepStatus::Running) => {
                     let lanes = Lanes::count(n, map, &step.items, &mut tally.timers);
+                    let patience = step.wake_at.map(|at| (at, StepKey::step(n)));
+                    tally.timers.extend(patience);
                     tally.maps.insert(n, lanes);
                 }
                 // Left by a dead worker: to be made again.

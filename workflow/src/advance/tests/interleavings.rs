@@ -100,9 +100,15 @@ fn step() -> impl Strategy<Value = Value> {
     });
     let kinds = prop_oneof![3 => simple(), 1 => map];
     let on_error = prop_oneof![4 => Just("fail"), 2 => Just("continue"), 1 => Just("skip_rest")];
-    (kinds, on_error, prop::bool::weighted(0.85)).prop_map(|(step, on_error, wanted)| {
+    let patience = prop::option::weighted(0.3, 1_000..6_000_u32);
+    let wanted = prop::bool::weighted(0.85);
+    (kinds, on_error, wanted, patience).prop_map(|(step, on_error, wanted, patience)| {
         let when = if wanted { "true" } else { "1 > 2" };
-        with(step, json!({ "on_error": on_error, "when": when }))
+        let step = with(step, json!({ "on_error": on_error, "when": when }));
+        match patience {
+            Some(ms) => with(step, json!({ "timeout_ms": ms })),
+            None => step,
+        }
     })
 }
 
