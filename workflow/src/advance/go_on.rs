@@ -69,6 +69,13 @@ impl RunState {
 
     fn start_kind(&mut self, turn: &mut Turn<'_>, key: StepKey) {
         let PlannedStep { kind, timeout, .. } = planned(turn.plan, key);
+        if matches!(
+            kind,
+            Kind::Transform { .. } | Kind::Decide { .. } | Kind::Delay(_) | Kind::Wait { .. }
+        ) {
+            // The others count their attempts themselves.
+            self.at_mut(key).attempt = 1;
+        }
         match kind {
             Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
                 self.start_attempt(turn, key, kind);

@@ -91,6 +91,8 @@ fn pure_steps_need_no_worker() {
     assert_eq!(run.output("grade"), ruling);
     let output = json!({ "grade": "middle", "sum": 5 });
     assert_eq!(run.run.output.as_deref(), Some(&output));
+    let attempts: Vec<_> = run.run.steps.iter().map(|step| step.attempt).collect();
+    assert_eq!(attempts, [1, 1], "they were made, once");
 }
 
 #[test]
