@@ -14,6 +14,7 @@ use stepwell_workflow::{Failure, StepKey};
 use uuid::Uuid;
 
 use super::Driver;
+use crate::worker::context;
 
 /// A child that `advance` asked for.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Driver {
     /// Checks what a child needs and makes the run that is to be; the error says why it cannot be.
     pub(crate) async fn prepare(&self, wanted: &Wanted) -> Result<NewRun, Failure> {
         let find = || self.context.store.resolve(&wanted.workflow, wanted.version);
-        let version = sound(wanted, self.context.read(find).await)?;
+        let version = sound(wanted, context::read(find).await)?;
         self.new_run(wanted, &version)
     }
 

@@ -11,11 +11,13 @@ use bytes::Bytes;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
+use stepwell_queue::Error;
 use stepwell_queue::agent::{AgentTarget, Auth};
 use stepwell_workflow::{Attempt, Failure, Outcome};
 use uuid::Uuid;
 
 use super::{AgentPolicy, Origin, Steps, failed};
+use crate::worker::context;
 use crate::worker::outbound::{Answer, Request};
 
 /// How long an agent may take to hear that a run was aborted: nobody waits for it.
@@ -40,7 +42,9 @@ impl Steps {
         input: &Value,
         policy: &AgentPolicy,
     ) -> Outcome {
-        let target = match self.target(agent).await {
+        // A database that is away is no failure of the agent, and costs no attempt.
+        let found = context::read(|| self.store.agent_target(agent)).await;
+        let target = match active(agent, found) {
             Ok(target) => target,
             Err(failure) => return failed(failure),
         };
@@ -61,24 +65,6 @@ impl Steps {
                     retry_after: answer.retry_after(),
                 },
             },
-        }
-    }
-
-    async fn target(&self, agent: &str) -> Result<Arc<AgentTarget>, Failure> {
-        match self.store.agent_target(agent).await {
-            Ok(Some(target)) if target.active => Ok(target),
-            Ok(Some(_)) => Err(Failure::fatal(
-                "unknown_agent",
-                format!("the agent `{agent}` is inactive; activate it and retry the run"),
-            )),
-            Ok(None) => Err(Failure::fatal(
-                "unknown_agent",
-                format!("there is no agent `{agent}`; register it and retry the run"),
-            )),
-            Err(error) => Err(Failure::retryable(
-                "agent_lookup",
-                format!("the agent `{agent}` could not be looked up: {error}"),
-            )),
         }
     }
 
@@ -109,9 +95,31 @@ impl Steps {
     }
 }
 
+/// Checks that an agent may be called.
+fn active(
+    agent: &str,
+    found: Result<Option<Arc<AgentTarget>>, Error>,
+) -> Result<Arc<AgentTarget>, Failure> {
+    match found {
+        Ok(Some(target)) if target.active => Ok(target),
+        Ok(Some(_)) => Err(Failure::fatal(
+            "unknown_agent",
+            format!("the agent `{agent}` is inactive; activate it and retry the run"),
+        )),
+        Ok(None) => Err(Failure::fatal(
+            "unknown_agent",
+            format!("there is no agent `{agent}`; register it and retry the run"),
+        )),
+        Err(error) => Err(Failure::retryable(
+            "agent_lookup",
+            format!("the agent `{agent}` could not be looked up: {error}"),
+        )),
+    }
+}
+
 /// Sends `DELETE {url}/runs/{run_id}` to an agent that wants it.
 pub(super) async fn tell_aborted(steps: &Steps, origin: &Origin, agent: &str) {
-    let Ok(target) = steps.target(agent).await else {
+    let Ok(target) = active(agent, steps.store.agent_target(agent).await) else {
         return;
     };
     if !target.cancel {

@@ -216,3 +216,21 @@ async fn every_attempt_of_a_webhook_carries_request_id_and_trace() {
     assert_ne!(parents[0], parents[1]);
     assert!(!parents.contains(&"b7ad6b7169203331".to_owned()));
 }
+
+#[tokio::test]
+async fn an_agents_attempt_waits_while_the_database_is_away() {
+    let call = Call::Agent {
+        agent: "scorer".into(),
+        input: Arc::new(Value::Null),
+    };
+    let attempt = Attempt {
+        call,
+        ..attempt("", Value::Null)
+    };
+    let Begun::InFlight(called) = steps(Registry::default()).begin(&origin(), attempt) else {
+        panic!("a call takes its time")
+    };
+    // The store of these tests gives up after a second.
+    let waited = tokio::time::timeout(Duration::from_millis(2_500), called.running).await;
+    assert!(waited.is_err(), "{waited:?}");
+}
