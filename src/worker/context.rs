@@ -43,17 +43,15 @@ pub(crate) struct Stages {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
-impl Context {
-    /// Reads from the store, and waits while the database is away.
-    pub(crate) async fn read<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Error>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        loop {
-            match ask().await {
-                Err(Error::Unavailable(_)) => tokio::time::sleep(DATABASE_RETRY).await,
-                answer => return answer,
-            }
+/// Reads from the store, and waits while the database is away.
+pub(crate) async fn read<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    loop {
+        match ask().await {
+            Err(Error::Unavailable(_)) => tokio::time::sleep(DATABASE_RETRY).await,
+            answer => return answer,
         }
     }
 }

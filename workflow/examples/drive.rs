@@ -50,6 +50,7 @@ fn drive(plan: &Plan) -> Result<u32, Failed> {
         let outcome = Event::Outcome {
             key: attempt.key,
             attempt: attempt.attempt,
+            agent_policy: None,
             outcome: Outcome::Completed(json!({ "done": attempt.name })),
         };
         decision = run.advance(plan, outcome, now);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::retry::RetryPolicy;
 use crate::{Failure, StepKey};
 
 /// Something that happened, in the order in which the driver heard of it.
@@ -22,12 +23,18 @@ pub enum Event {
     Outcome {
         key: StepKey,
         attempt: u32,
+        /// The policy of the agent that was called, where there was one.
+        agent_policy: Option<Arc<RetryPolicy>>,
         outcome: Outcome,
     },
     /// Time has passed: due delays, backoffs, waits and the run's timeout are looked at.
     Tick,
     /// An attempt has been in flight for long enough to be shown as running.
-    Linger { key: StepKey },
+    Linger {
+        key: StepKey,
+        /// The policy of the agent that is called, where it is known by now.
+        agent_policy: Option<Arc<RetryPolicy>>,
+    },
     Cancel {
         reason: Option<String>,
         actor: String,
@@ -52,6 +59,14 @@ pub enum Event {
         from_step: Option<String>,
         reset: bool,
     },
+    /// The child that [`Effect::StartChild`] asked for is sound: it begins with the next commit.
+    ChildStarted { key: StepKey, child_run_id: Uuid },
+    /// The child that [`Effect::StartChild`] asked for cannot be started.
+    ChildRefused {
+        key: StepKey,
+        child_run_id: Uuid,
+        failure: Failure,
+    },
     /// A child run is over.
     ChildEnded {
         key: StepKey,
@@ -59,7 +74,11 @@ pub enum Event {
         result: Result<Value, Failure>,
     },
     /// The worker stops: an attempt was given up by it, and does not count.
-    GivenBack { key: StepKey },
+    GivenBack {
+        key: StepKey,
+        /// Whether it was made; one that was only decided has done nothing.
+        begun: bool,
+    },
 }
 
 /// What an attempt came to.
@@ -72,12 +91,9 @@ pub enum Outcome {
         status: Option<u16>,
         /// The agent's Retry-After.
         retry_after: Option<Duration>,
-        /// The agent's policy, when the step has none of its own.
-        agent_policy: Option<Arc<crate::retry::RetryPolicy>>,
     },
     TimedOut {
         after: Duration,
-        agent_policy: Option<Arc<crate::retry::RetryPolicy>>,
     },
 }
 
@@ -88,7 +104,8 @@ pub enum Effect {
     Start(Attempt),
     /// Drop this attempt's future; no outcome is awaited.
     Abort(StepKey),
-    /// Insert this run in the same commit.
+    /// Look whether this run can be started, and answer with [`Event::ChildStarted`] or
+    /// [`Event::ChildRefused`] before the next commit, which inserts it.
     StartChild {
         key: StepKey,
         run_id: Uuid,
@@ -97,7 +114,8 @@ pub enum Effect {
         input: Arc<Value>,
         wait: bool,
     },
-    /// Put a cancel message into the child's inbox in the same commit.
+    /// Put a cancel message into the child's inbox in the same commit; leave the child out where
+    /// it was to begin with that commit.
     CancelChild {
         run_id: Uuid,
         reason: String,

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// A stable word: `agent_error`, `http_status`, `connect`, `timeout`, `expression`,
-    /// `task_error`, `panic`, `lost`, `poisoned`, `run_timeout`, `child_failed`, `unknown_agent`, …
+    /// `task_error`, `panic`, `lost`, `poisoned`, `run_timeout`, `child_failed`, `unknown_agent`,
+    /// `unknown_workflow`, `child_input`, `input_too_large`, `output_too_large`, …
     #[serde(rename = "type")]
     pub kind: String,
     /// One sentence for a person.

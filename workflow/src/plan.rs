@@ -42,13 +42,17 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct PlannedStep {
     pub name: Arc<str>,
+    /// Its type in the definition's own word: `webhook`, where that is what was written.
+    pub word: &'static str,
     pub kind: Kind,
     pub needs: Vec<StepNo>,
     pub dependents: Vec<StepNo>,
     pub when: Option<Expression>,
     /// `None`: the agent's policy for agent steps, [`RetryPolicy::default`] for the rest.
     pub retry: Option<RetryPolicy>,
-    /// Of one attempt. `None`: the agent's, else the worker's default.
+    /// Of one attempt, `None`: the agent's, else the worker's default. Of a map it is that of all
+    /// its items, of a `workflow` that of one child, of a `wait` its patience where its config sets
+    /// none; there `None` is for ever.
     pub timeout: Option<Duration>,
     pub on_error: OnError,
     pub delivery: Delivery,
@@ -154,6 +158,22 @@ pub enum OnTimeout {
     Fail,
     /// The step completes with null.
     Continue,
+}
+
+impl PlannedStep {
+    /// Returns how many attempts it has, as far as the definition says: for an agent step without
+    /// a policy of its own, the default stands until its agent's is known.
+    #[must_use]
+    pub fn max_attempts(&self) -> u32 {
+        let own = self.retry.as_ref().map(|policy| policy.max_attempts);
+        match self.kind {
+            Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
+                own.unwrap_or_else(|| RetryPolicy::default().max_attempts)
+            }
+            Kind::Workflow { .. } => own.unwrap_or(1),
+            _ => 1,
+        }
+    }
 }
 
 impl Plan {

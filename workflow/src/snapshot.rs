@@ -42,7 +42,7 @@ pub struct StepSnapshot {
     pub key: crate::StepKey,
     /// `score` or `score[17]`.
     pub name: String,
-    /// The definition's word for its type, `agent`, `map`, … (of the inner step for an item).
+    /// The definition's word for its type, `agent`, `webhook`, … (of the inner step for an item).
     pub kind: &'static str,
     pub generation: i32,
     pub status: StepStatus,

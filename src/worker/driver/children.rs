@@ -9,10 +9,12 @@ use serde_json::value::to_raw_value;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Actor, NewRun};
 use stepwell_workflow::snapshot::Parent;
+use stepwell_workflow::validate::Finding;
 use stepwell_workflow::{Failure, StepKey};
 use uuid::Uuid;
 
 use super::Driver;
+use crate::worker::context;
 
 /// A child that `advance` asked for.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ impl Driver {
     /// Checks what a child needs and makes the run that is to be; the error says why it cannot be.
     pub(crate) async fn prepare(&self, wanted: &Wanted) -> Result<NewRun, Failure> {
         let find = || self.context.store.resolve(&wanted.workflow, wanted.version);
-        let version = sound(wanted, self.context.read(find).await)?;
+        let version = sound(wanted, context::read(find).await)?;
         self.new_run(wanted, &version)
     }
 
@@ -63,7 +65,7 @@ impl Driver {
             actor: Actor {
                 name: format!("run:{}", header.id),
                 request_id: Some(self.origin.request_id.clone()),
-                traceparent: self.origin.traceparent.clone(),
+                traceparent: self.origin.traceparent(),
             },
             created_at: Utc::now(),
             idempotency: None,
@@ -81,30 +83,79 @@ fn sound(
     let version = match (found, wanted.version) {
         (Ok(Some(version)), _) => version,
         (Ok(None), Some(n)) => {
-            return unknown(format!("there is no version {n} of a workflow `{name}`"));
+            return unknown(format!(
+                "there is no version {n} of a workflow `{name}`; create it and retry the run"
+            ));
         }
-        (Ok(None), None) => return unknown(format!("there is no workflow `{name}`")),
+        (Ok(None), None) => {
+            return unknown(format!(
+                "there is no workflow `{name}`; create it and retry the run"
+            ));
+        }
         (Err(error), _) => {
-            return unknown(format!("the workflow `{name}` cannot be read: {error}"));
+            return Err(Failure::retryable(
+                "workflow_lookup",
+                format!("the workflow `{name}` could not be looked up: {error}"),
+            ));
         }
     };
     if !version.active {
-        return unknown(format!("the workflow `{name}` is inactive"));
+        return unknown(format!(
+            "the workflow `{name}` is inactive; activate it and retry the run"
+        ));
     }
-    let findings = version.plan.check_input(&wanted.input);
-    if findings.is_empty() {
-        return Ok(version);
+    match version.plan.check_input(&wanted.input).as_slice() {
+        [] => Ok(version),
+        findings => Err(misfit(name, findings)),
     }
-    let told: Vec<String> = findings
+}
+
+fn misfit(workflow: &str, findings: &[Finding]) -> Failure {
+    let mut told: Vec<String> = findings
         .iter()
         .take(FINDINGS_QUOTED)
-        .map(|f| format!("{}: {}", f.pointer, f.detail))
+        .map(|finding| match finding.pointer.as_str() {
+            "" => finding.detail.clone(),
+            pointer => format!("at {pointer}: {}", finding.detail),
+        })
         .collect();
-    Err(Failure::fatal(
+    if findings.len() > FINDINGS_QUOTED {
+        told.push(format!("and {} more", findings.len() - FINDINGS_QUOTED));
+    }
+    Failure::fatal(
         "child_input",
         format!(
-            "the input does not fit the workflow `{name}`: {}",
+            "the input of this step does not fit the input_schema of the workflow `{workflow}` \
+             ({}); correct one of the two and start a new run",
             told.join("; ")
         ),
-    ))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(pointers: &[&str]) -> String {
+        let finding = |pointer: &&str| Finding::rule(*pointer, "value is not a number");
+        let findings: Vec<_> = pointers.iter().map(finding).collect();
+        let message = misfit("child", &findings).message;
+        let inside = message
+            .split_once('(')
+            .and_then(|(_, rest)| rest.split_once(')'));
+        inside
+            .map(|(inside, _)| inside.to_owned())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_first_findings_are_quoted_with_their_places() {
+        assert_eq!(told(&[""]), "value is not a number");
+        assert_eq!(told(&["/n"]), "at /n: value is not a number");
+        let five = told(&["/a", "/b", "/c", "/d", "/e"]);
+        assert!(
+            five.ends_with("at /c: value is not a number; and 2 more"),
+            "{five}"
+        );
+    }
 }

@@ -12,7 +12,8 @@ impl Driver {
         if self.state.status.is_terminal() {
             return Some(self.finished());
         }
-        if self.state.in_flight() > 0 || !self.landed.is_empty() {
+        let asks = !self.wanted.is_empty();
+        if self.state.in_flight() > 0 || !self.landed.is_empty() || asks {
             return None;
         }
         let wake_at = self.state.next_wake();

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use stepwell_workflow::retry::RetryPolicy;
 use stepwell_workflow::{Attempt, Call, Outcome, StepKey};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::LINGER;
-use crate::worker::steps::{Begun, Origin, Steps};
+use crate::worker::steps::{AgentPolicy, Begun, Origin, Steps};
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(crate) struct Landed {
     flight: u64,
     pub(crate) key: StepKey,
     pub(crate) attempt: u32,
+    pub(crate) agent_policy: Option<Arc<RetryPolicy>>,
     pub(crate) outcome: Outcome,
 }
 
@@ -26,6 +28,7 @@ struct Flight {
     number: u64,
     abort: AbortHandle,
     agent: Option<Arc<str>>,
+    agent_policy: Option<AgentPolicy>,
 }
 
 #[derive(Debug, Default)]
@@ -56,25 +59,28 @@ impl Flights {
         self.launched += 1;
         let flight = self.launched;
         let metrics = Arc::clone(&steps.metrics);
-        let landed = move |outcome: Outcome| {
+        let landed = move |outcome: Outcome, agent_policy: Option<AgentPolicy>| {
             metrics.attempt_ended(&outcome);
             tell(&outcome);
             Landed {
                 flight,
                 key,
                 attempt: number,
+                agent_policy: agent_policy.and_then(|policy| policy.get()),
                 outcome,
             }
         };
         match span.in_scope(|| steps.begin(origin, attempt)) {
-            Begun::Landed(outcome) => Some(span.in_scope(|| landed(outcome))),
-            Begun::InFlight(running) => {
-                let task = async move { landed(running.await) }.instrument(span);
+            Begun::Landed(outcome) => Some(span.in_scope(|| landed(outcome, None))),
+            Begun::InFlight(begun) => {
+                let (running, known) = (begun.running, begun.agent_policy.clone());
+                let task = async move { landed(running.await, known) }.instrument(span);
                 let abort = self.tasks.spawn(task);
                 let flying = Flight {
                     number: flight,
                     abort,
                     agent,
+                    agent_policy: begun.agent_policy,
                 };
                 self.by_key.insert(key, flying);
                 self.unshown
@@ -140,7 +146,7 @@ impl Flights {
     /// Returns when the next attempt has lingered.
     pub(crate) fn next_linger(&mut self) -> Option<Instant> {
         while let Some(&(at, key, number)) = self.unshown.front() {
-            if self.flies(key, number) {
+            if self.flight(key, number).is_some() {
                 return Some(at);
             }
             self.unshown.pop_front();
@@ -148,23 +154,25 @@ impl Flights {
         None
     }
 
-    /// Takes out the steps whose attempts have lingered.
-    pub(crate) fn lingered(&mut self, now: Instant) -> Vec<StepKey> {
-        let mut keys = Vec::new();
+    /// Takes out the steps whose attempts have lingered, with the policy of the agent where it is
+    /// known.
+    pub(crate) fn lingered(&mut self, now: Instant) -> Vec<(StepKey, Option<Arc<RetryPolicy>>)> {
+        let mut lingered = Vec::new();
         while let Some(&(at, key, number)) = self.unshown.front() {
             if at > now {
                 break;
             }
             self.unshown.pop_front();
-            if self.flies(key, number) {
-                keys.push(key);
+            if let Some(flight) = self.flight(key, number) {
+                let policy = flight.agent_policy.as_ref();
+                lingered.push((key, policy.and_then(AgentPolicy::get)));
             }
         }
-        keys
+        lingered
     }
 
-    fn flies(&self, key: StepKey, number: u64) -> bool {
-        self.by_key.get(&key).is_some_and(|f| f.number == number)
+    fn flight(&self, key: StepKey, number: u64) -> Option<&Flight> {
+        self.by_key.get(&key).filter(|f| f.number == number)
     }
 }
 

@@ -58,7 +58,8 @@ pub(crate) struct Driver {
     flights: Flights,
     landed: VecDeque<Landed>,
     undone: Undone,
-    wanted: Vec<Wanted>,
+    /// Children that steps ask for; each is answered before the next commit.
+    wanted: VecDeque<Wanted>,
     /// Agents whose calls were aborted; they are told once the run is over.
     aborted: Vec<Arc<str>>,
     /// The number of the last record that is committed.
@@ -89,12 +90,12 @@ pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed) {
 impl Driver {
     fn new(context: Arc<Context>, version: PlannedVersion, claimed: Claimed) -> Self {
         let header = claimed.header;
-        let origin = Arc::new(Origin {
-            run_id: header.id,
-            workflow: Arc::clone(&header.workflow_name),
-            request_id: claimed.request_id.unwrap_or_else(|| header.id.to_string()),
-            traceparent: claimed.traceparent,
-        });
+        let origin = Origin::new(
+            header.id,
+            Arc::clone(&header.workflow_name),
+            claimed.request_id,
+            claimed.traceparent.as_deref(),
+        );
         let committed = header.sequence;
         let start_stored = header.started_at.is_some();
         let state = RunState::restore(&version.plan, header, claimed.steps);
@@ -103,11 +104,11 @@ impl Driver {
             plan: version.plan,
             state,
             queue: claimed.queue,
-            origin,
+            origin: Arc::new(origin),
             flights: Flights::default(),
             landed: VecDeque::new(),
             undone: Undone::default(),
-            wanted: Vec::new(),
+            wanted: VecDeque::new(),
             aborted: Vec::new(),
             committed,
             start_stored,
@@ -144,6 +145,7 @@ impl Driver {
                 self.take_in(Event::Outcome {
                     key: landed.key,
                     attempt: landed.attempt,
+                    agent_policy: landed.agent_policy,
                     outcome: landed.outcome,
                 });
             }
@@ -154,10 +156,17 @@ impl Driver {
             if self.idle_ticks > IDLE_TICKS_MAX {
                 return self.stuck().await;
             }
-            if self.landed.is_empty() && !self.more {
+            if !self.has_more_to_do() {
                 self.wait().await;
             }
         }
+    }
+
+    /// Says whether there is something to do before anything else happens. A worker that stops
+    /// lets go of a run of which nothing is in flight.
+    fn has_more_to_do(&self) -> bool {
+        let lets_go = self.state.draining && self.state.in_flight() == 0;
+        self.more || lets_go || !self.landed.is_empty() || !self.wanted.is_empty()
     }
 
     fn next_landed(&mut self) -> Option<Landed> {
@@ -219,7 +228,7 @@ impl Driver {
                 version,
                 input,
                 wait,
-            } => self.wanted.push(Wanted {
+            } => self.wanted.push_back(Wanted {
                 key,
                 run_id,
                 workflow,
@@ -228,13 +237,19 @@ impl Driver {
                 wait,
             }),
             Effect::CancelChild { run_id, reason } => {
-                let wanted = self.wanted.len();
-                self.wanted.retain(|child| child.run_id != run_id);
-                if self.wanted.len() == wanted {
+                if !self.call_off(run_id) {
                     self.cancel_child(run_id, reason);
                 }
             }
         }
+    }
+
+    /// Leaves a child out that was to begin with the next commit; `false` when it has begun.
+    fn call_off(&mut self, child: uuid::Uuid) -> bool {
+        let to_begin = self.wanted.len() + self.undone.children.len();
+        self.wanted.retain(|wanted| wanted.run_id != child);
+        self.undone.children.retain(|run| run.id != child);
+        self.wanted.len() + self.undone.children.len() < to_begin
     }
 
     fn cancel_child(&mut self, run_id: uuid::Uuid, reason: String) {

@@ -6,40 +6,36 @@ use stepwell_queue::Committed;
 use stepwell_queue::commit::StepWrite;
 use stepwell_workflow::{Event, Failure, RunStatus};
 
-use super::{Driver, ending, outright, undone};
+use super::{Driver, ROWS_PER_COMMIT, ending, outright, undone};
 use crate::worker::context::Gone;
 
 impl Driver {
-    /// Starts the children that are wanted; a step that waits for one which cannot be started hears
-    /// why. A step that does not wait is over by then, so there the run must fail.
-    async fn start_children(&mut self) -> Result<(), Failure> {
-        while let Some(wanted) = self.wanted.pop() {
+    /// Looks up the children that are wanted, and tells their steps; those that can be started
+    /// begin with the commit.
+    async fn start_children(&mut self) {
+        while self.undone.touched.len() < ROWS_PER_COMMIT
+            && let Some(wanted) = self.wanted.pop_front()
+        {
+            let (key, child_run_id) = (wanted.key, wanted.run_id);
             // Boxed, because most runs have no children and all would carry its room.
             match Box::pin(self.prepare(&wanted)).await {
                 Ok(child) => {
                     self.undone.children.push(child);
-                    self.undone.must = true;
+                    self.take_in(Event::ChildStarted { key, child_run_id });
                 }
-                Err(failure) if wanted.wait => self.take_in(Event::ChildEnded {
-                    key: wanted.key,
-                    child_run_id: wanted.run_id,
-                    result: Err(failure),
+                Err(failure) => self.take_in(Event::ChildRefused {
+                    key,
+                    child_run_id,
+                    failure,
                 }),
-                Err(mut failure) => {
-                    failure.step = Some(self.state.snapshot(&self.plan, wanted.key).name);
-                    return Err(failure);
-                }
             }
         }
-        Ok(())
     }
 
     /// Commits what must be committed and does what waited for it; `true` when the run is over or
     /// let go of.
     pub(super) async fn settle(&mut self) -> Result<bool, Gone> {
-        if let Err(failure) = self.start_children().await {
-            return self.give_up(failure).await;
-        }
+        self.start_children().await;
         let end = self.end();
         if end.is_none() && !self.undone.must {
             return Ok(false);
@@ -98,7 +94,10 @@ impl Driver {
     fn start_what_waited(&mut self) {
         for attempt in std::mem::take(&mut self.undone.starts) {
             if self.state.draining {
-                self.take_in(Event::GivenBack { key: attempt.key });
+                self.take_in(Event::GivenBack {
+                    key: attempt.key,
+                    begun: false,
+                });
             } else {
                 self.launch(attempt);
             }

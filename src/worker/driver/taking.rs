@@ -8,7 +8,7 @@ use stepwell_workflow::limits::DEATHS_MAX;
 use stepwell_workflow::{Failure, RunHeader, RunStatus};
 
 use super::{Driver, outright};
-use crate::worker::context::{Context, Gone};
+use crate::worker::context::{self, Context, Gone};
 
 pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), Gone> {
     let planned = match unpoisoned(&claimed) {
@@ -49,7 +49,7 @@ async fn plan_of(context: &Context, header: &RunHeader) -> Result<PlannedVersion
     let ask = || context.store.planned(header.workflow_id, header.version);
     let name = &header.workflow_name;
     let version = header.version;
-    match context.read(ask).await {
+    match context::read(ask).await {
         Ok(Some(planned)) => Ok(planned),
         Ok(None) => Err(Failure::fatal(
             "definition",

@@ -31,7 +31,7 @@ impl Driver {
             News::GiveBack => {
                 self.state.draining = true;
                 for key in self.flights.abort_all() {
-                    self.take_in(Event::GivenBack { key });
+                    self.take_in(Event::GivenBack { key, begun: true });
                 }
             }
         }
@@ -64,8 +64,8 @@ impl Driver {
     }
 
     fn time_passed(&mut self) {
-        for key in self.flights.lingered(Instant::now()) {
-            self.take_in(Event::Linger { key });
+        for (key, agent_policy) in self.flights.lingered(Instant::now()) {
+            self.take_in(Event::Linger { key, agent_policy });
         }
         if self.state.next_wake().is_some_and(|at| at <= Utc::now()) {
             self.idle_ticks += u32::from(self.flights.is_empty());

@@ -4,6 +4,7 @@
 pub(crate) mod egress;
 pub(crate) mod retry_after;
 pub(crate) mod signature;
+pub(crate) mod trace;
 
 use std::time::Duration;
 

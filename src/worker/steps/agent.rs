@@ -11,11 +11,13 @@ use bytes::Bytes;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
+use stepwell_queue::Error;
 use stepwell_queue::agent::{AgentTarget, Auth};
 use stepwell_workflow::{Attempt, Failure, Outcome};
 use uuid::Uuid;
 
-use super::{Origin, Steps, failed, headers_of, idempotency_key};
+use super::{AgentPolicy, Origin, Steps, failed};
+use crate::worker::context;
 use crate::worker::outbound::{Answer, Request};
 
 /// How long an agent may take to hear that a run was aborted: nobody waits for it.
@@ -38,50 +40,31 @@ impl Steps {
         attempt: &Attempt,
         agent: &str,
         input: &Value,
+        policy: &AgentPolicy,
     ) -> Outcome {
-        let target = match self.target(agent).await {
+        // A database that is away is no failure of the agent, and costs no attempt.
+        let found = context::read(|| self.store.agent_target(agent)).await;
+        let target = match active(agent, found) {
             Ok(target) => target,
-            Err(failure) => return failed(failure, None),
+            Err(failure) => return failed(failure),
         };
-        let policy = Some(Arc::clone(&target.retry));
+        policy.is(&target.retry);
         let request = match self.request(origin, attempt, &target, input) {
             Ok(request) => request,
-            Err(failure) => return failed(failure, policy),
+            Err(failure) => return failed(failure),
         };
         let after = attempt.timeout.unwrap_or(target.timeout);
         match tokio::time::timeout(after, self.outbound.send(request)).await {
-            Err(_) => Outcome::TimedOut {
-                after,
-                agent_policy: policy,
-            },
-            Ok(Err(failure)) => failed(failure, policy),
+            Err(_) => Outcome::TimedOut { after },
+            Ok(Err(failure)) => failed(failure),
             Ok(Ok(answer)) => match read(&target.name, &answer) {
                 Ok(output) => Outcome::Completed(output),
                 Err(failure) => Outcome::Failed {
                     failure,
                     status: Some(answer.status),
                     retry_after: answer.retry_after(),
-                    agent_policy: policy,
                 },
             },
-        }
-    }
-
-    async fn target(&self, agent: &str) -> Result<Arc<AgentTarget>, Failure> {
-        match self.store.agent_target(agent).await {
-            Ok(Some(target)) if target.active => Ok(target),
-            Ok(Some(_)) => Err(Failure::fatal(
-                "unknown_agent",
-                format!("the agent `{agent}` is inactive; activate it and retry the run"),
-            )),
-            Ok(None) => Err(Failure::fatal(
-                "unknown_agent",
-                format!("there is no agent `{agent}`; register it and retry the run"),
-            )),
-            Err(error) => Err(Failure::retryable(
-                "agent_lookup",
-                format!("the agent `{agent}` could not be looked up: {error}"),
-            )),
         }
     }
 
@@ -92,7 +75,7 @@ impl Steps {
         target: &AgentTarget,
         input: &Value,
     ) -> Result<Request, Failure> {
-        let mut headers = headers_of(origin, &idempotency_key(origin, attempt))?;
+        let mut headers = origin.headers(&origin.idempotency_key(attempt))?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         authenticate(&mut headers, target)?;
         let body = serde_json::to_vec(&Envelope {
@@ -112,9 +95,31 @@ impl Steps {
     }
 }
 
+/// Checks that an agent may be called.
+fn active(
+    agent: &str,
+    found: Result<Option<Arc<AgentTarget>>, Error>,
+) -> Result<Arc<AgentTarget>, Failure> {
+    match found {
+        Ok(Some(target)) if target.active => Ok(target),
+        Ok(Some(_)) => Err(Failure::fatal(
+            "unknown_agent",
+            format!("the agent `{agent}` is inactive; activate it and retry the run"),
+        )),
+        Ok(None) => Err(Failure::fatal(
+            "unknown_agent",
+            format!("there is no agent `{agent}`; register it and retry the run"),
+        )),
+        Err(error) => Err(Failure::retryable(
+            "agent_lookup",
+            format!("the agent `{agent}` could not be looked up: {error}"),
+        )),
+    }
+}
+
 /// Sends `DELETE {url}/runs/{run_id}` to an agent that wants it.
 pub(super) async fn tell_aborted(steps: &Steps, origin: &Origin, agent: &str) {
-    let Ok(target) = steps.target(agent).await else {
+    let Ok(target) = active(agent, steps.store.agent_target(agent).await) else {
         return;
     };
     if !target.cancel {
@@ -128,7 +133,7 @@ pub(super) async fn tell_aborted(steps: &Steps, origin: &Origin, agent: &str) {
             origin.run_id
         );
         url.set_path(&path);
-        let mut headers = headers_of(origin, &format!("{}/abort", origin.run_id))?;
+        let mut headers = origin.headers(&format!("{}/abort", origin.run_id))?;
         authenticate(&mut headers, &target)?;
         let request = Request {
             method: Method::DELETE,

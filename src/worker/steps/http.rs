@@ -8,14 +8,14 @@ use chrono::Utc;
 use serde_json::{Map, Value};
 use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 
-use super::{Origin, Steps, failed, headers_of, idempotency_key, put};
+use super::{Origin, Steps, failed, put};
 use crate::worker::outbound::{Answer, Request, signature};
 
 impl Steps {
     pub(super) async fn call_http(&self, origin: &Origin, attempt: &Attempt) -> Outcome {
         let request = match self.http_request(origin, attempt) {
             Ok(request) => request,
-            Err(failure) => return failed(failure, None),
+            Err(failure) => return failed(failure),
         };
         let expected: &[u16] = match &attempt.call {
             Call::Http { expect_status, .. } => expect_status,
@@ -23,18 +23,14 @@ impl Steps {
         };
         let after = attempt.timeout.unwrap_or(self.timeout);
         match tokio::time::timeout(after, self.outbound.send(request)).await {
-            Err(_) => Outcome::TimedOut {
-                after,
-                agent_policy: None,
-            },
-            Ok(Err(failure)) => failed(failure, None),
+            Err(_) => Outcome::TimedOut { after },
+            Ok(Err(failure)) => failed(failure),
             Ok(Ok(answer)) => match read(expected, &answer) {
                 Ok(output) => Outcome::Completed(output),
                 Err(failure) => Outcome::Failed {
                     failure,
                     status: Some(answer.status),
                     retry_after: answer.retry_after(),
-                    agent_policy: None,
                 },
             },
         }
@@ -61,8 +57,8 @@ impl Steps {
                 format!("`{method}` is not an HTTP method"),
             )
         })?;
-        let key = idempotency_key(origin, attempt);
-        let mut headers = headers_of(origin, &key)?;
+        let key = origin.idempotency_key(attempt);
+        let mut headers = origin.headers(&key)?;
         for (name, value) in own {
             put(&mut headers, name, value)?;
         }

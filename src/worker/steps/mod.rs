@@ -5,12 +5,13 @@
 
 mod agent;
 mod http;
+mod origin;
 mod task;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
@@ -18,11 +19,11 @@ use futures::FutureExt;
 use stepwell_queue::Store;
 use stepwell_workflow::retry::RetryPolicy;
 use stepwell_workflow::{Attempt, Call, Failure, Outcome};
-use uuid::Uuid;
 
 use super::metrics::Metrics;
 use super::outbound::Outbound;
 use super::tasks::Registry;
+pub(crate) use origin::Origin;
 
 /// What every attempt of a worker shares.
 #[derive(Debug)]
@@ -35,23 +36,32 @@ pub(crate) struct Steps {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What every attempt of a run shares.
-#[derive(Debug)]
-pub(crate) struct Origin {
-    pub(crate) run_id: Uuid,
-    /// The slug.
-    pub(crate) workflow: Arc<str>,
-    /// What calls carry as `X-Request-ID`.
-    pub(crate) request_id: String,
-    pub(crate) traceparent: Option<String>,
-}
-
 /// An attempt that was begun.
 pub(crate) enum Begun {
     /// It ended at once.
     Landed(Outcome),
-    /// It goes on when polled.
-    InFlight(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+    InFlight(InFlight),
+}
+
+/// An attempt that goes on when polled.
+pub(crate) struct InFlight {
+    pub(crate) running: Pin<Box<dyn Future<Output = Outcome> + Send>>,
+    /// Where it leaves its agent's policy as soon as that is known; of an agent's call only.
+    pub(crate) agent_policy: Option<AgentPolicy>,
+}
+
+/// An agent's policy, once it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AgentPolicy(Arc<OnceLock<Arc<RetryPolicy>>>);
+
+impl AgentPolicy {
+    pub(crate) fn get(&self) -> Option<Arc<RetryPolicy>> {
+        self.0.get().map(Arc::clone)
+    }
+
+    fn is(&self, policy: &Arc<RetryPolicy>) {
+        self.0.get_or_init(|| Arc::clone(policy));
+    }
 }
 
 impl Steps {
@@ -59,17 +69,27 @@ impl Steps {
     pub(crate) fn begin(self: &Arc<Self>, origin: &Arc<Origin>, attempt: Attempt) -> Begun {
         match &attempt.call {
             Call::Task { .. } => self.begin_task(origin, attempt),
-            Call::Agent { .. } | Call::Http { .. } => {
-                let steps = Arc::clone(self);
-                let origin = Arc::clone(origin);
-                Begun::InFlight(Box::pin(unpanicked(async move {
-                    match &attempt.call {
-                        Call::Agent { agent, input } => {
-                            steps.call_agent(&origin, &attempt, agent, input).await
-                        }
-                        _ => steps.call_http(&origin, &attempt).await,
-                    }
-                })))
+            Call::Http { .. } => {
+                let (steps, origin) = (Arc::clone(self), Arc::clone(origin));
+                let called = async move { steps.call_http(&origin, &attempt).await };
+                Begun::InFlight(InFlight {
+                    running: Box::pin(unpanicked(called)),
+                    agent_policy: None,
+                })
+            }
+            Call::Agent { agent, input } => {
+                let (steps, origin) = (Arc::clone(self), Arc::clone(origin));
+                let (agent, input) = (Arc::clone(agent), Arc::clone(input));
+                let policy = AgentPolicy::default();
+                let known = policy.clone();
+                let called = async move {
+                    let called = steps.call_agent(&origin, &attempt, &agent, &input, &known);
+                    called.await
+                };
+                Begun::InFlight(InFlight {
+                    running: Box::pin(unpanicked(called)),
+                    agent_policy: Some(policy),
+                })
             }
         }
     }
@@ -85,7 +105,7 @@ impl Steps {
 async fn unpanicked(attempt: impl Future<Output = Outcome>) -> Outcome {
     match AssertUnwindSafe(attempt).catch_unwind().await {
         Ok(outcome) => outcome,
-        Err(panic) => failed(Failure::fatal("panic", said(panic.as_ref())), None),
+        Err(panic) => failed(Failure::fatal("panic", said(panic.as_ref()))),
     }
 }
 
@@ -96,22 +116,6 @@ fn said(panic: &(dyn Any + Send)) -> String {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("the attempt panicked: {}", text.unwrap_or("without a word"))
-}
-
-/// Returns `<run>/<step>/<generation>`, the same for every attempt of a step.
-fn idempotency_key(origin: &Origin, attempt: &Attempt) -> String {
-    format!("{}/{}/{}", origin.run_id, attempt.name, attempt.generation)
-}
-
-/// Returns the headers that every call carries.
-fn headers_of(origin: &Origin, idempotency_key: &str) -> Result<HeaderMap, Failure> {
-    let mut headers = HeaderMap::with_capacity(8);
-    put(&mut headers, "idempotency-key", idempotency_key)?;
-    put(&mut headers, "x-request-id", &origin.request_id)?;
-    if let Some(parent) = &origin.traceparent {
-        put(&mut headers, "traceparent", parent)?;
-    }
-    Ok(headers)
 }
 
 /// Sets a header.
@@ -131,12 +135,11 @@ fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> 
 }
 
 /// Returns a failure that came without an answer.
-fn failed(failure: Failure, agent_policy: Option<Arc<RetryPolicy>>) -> Outcome {
+fn failed(failure: Failure) -> Outcome {
     Outcome::Failed {
         failure,
         status: None,
         retry_after: None,
-        agent_policy,
     }
 }
 

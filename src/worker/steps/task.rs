@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Begun, Origin, Steps, failed, unpanicked};
+use super::{Begun, InFlight, Origin, Steps, failed, unpanicked};
 use crate::worker::tasks::{TaskCall, TaskError, TaskFunction};
 
 impl Steps {
     pub(super) fn begin_task(&self, origin: &Origin, attempt: Attempt) -> Begun {
         let Call::Task { task, input } = attempt.call else {
             let failure = Failure::fatal("task_error", "this is not a call of a task");
-            return Begun::Landed(failed(failure, None));
+            return Begun::Landed(failed(failure));
         };
         let Some(function) = self.tasks.get(&task) else {
-            return Begun::Landed(failed(self.unknown(&task), None));
+            return Begun::Landed(failed(self.unknown(&task)));
         };
         let cancelled = CancellationToken::new();
         let guard = cancelled.clone().drop_guard();
@@ -44,7 +44,10 @@ impl Steps {
             }
         }
         let after = attempt.timeout.unwrap_or(self.timeout);
-        Begun::InFlight(Box::pin(bounded(after, running)))
+        Begun::InFlight(InFlight {
+            running: Box::pin(bounded(after, running)),
+            agent_policy: None,
+        })
     }
 
     fn unknown(&self, task: &str) -> Failure {
@@ -61,10 +64,7 @@ impl Steps {
 async fn bounded(after: Duration, running: impl Future<Output = Outcome>) -> Outcome {
     tokio::time::timeout(after, running)
         .await
-        .unwrap_or(Outcome::TimedOut {
-            after,
-            agent_policy: None,
-        })
+        .unwrap_or(Outcome::TimedOut { after })
 }
 
 /// Calls a function to its end, and notes how long it held its thread at first.
@@ -91,7 +91,6 @@ async fn run(function: Arc<TaskFunction>, call: TaskCall, _over: DropGuard) -> O
             failure,
             status: None,
             retry_after,
-            agent_policy: None,
         },
     }
 }

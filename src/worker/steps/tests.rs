@@ -7,9 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stepwell_queue::store::StoreOptions;
 use stepwell_workflow::StepKey;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use uuid::Uuid;
 
 use super::*;
 use crate::worker::tasks::{TaskCall, TaskError};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// Steps on a store that is never asked.
 fn steps(tasks: Registry) -> Arc<Steps> {
@@ -30,12 +34,10 @@ fn steps(tasks: Registry) -> Arc<Steps> {
 }
 
 fn origin() -> Arc<Origin> {
-    Arc::new(Origin {
-        run_id: Uuid::nil(),
-        workflow: "orders".into(),
-        request_id: "request-1".to_owned(),
-        traceparent: None,
-    })
+    let request_id = Some("request-1".to_owned());
+    let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let origin = Origin::new(Uuid::nil(), "orders".into(), request_id, Some(&traceparent));
+    Arc::new(origin)
 }
 
 fn attempt(task: &str, input: Value) -> Attempt {
@@ -55,7 +57,7 @@ fn attempt(task: &str, input: Value) -> Attempt {
 async fn outcome(tasks: Registry, attempt: Attempt) -> (bool, Outcome) {
     match steps(tasks).begin(&origin(), attempt) {
         Begun::Landed(outcome) => (true, outcome),
-        Begun::InFlight(running) => (false, running.await),
+        Begun::InFlight(attempt) => (false, attempt.running.await),
     }
 }
 
@@ -165,4 +167,70 @@ async fn types_are_read_and_written() {
     };
     assert!(failure.retryable);
     assert_eq!(retry_after, Some(Duration::from_secs(3)));
+}
+
+/// Takes one request and answers it; returns its head, in lower case.
+async fn head(listener: &tokio::net::TcpListener) -> String {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        assert_ne!(socket.read_buf(&mut head).await.unwrap(), 0);
+    }
+    let answer = b"HTTP/1.1 204 Done\r\nconnection: close\r\n\r\n";
+    socket.write_all(answer).await.unwrap();
+    String::from_utf8(head).unwrap().to_lowercase()
+}
+
+#[tokio::test]
+async fn every_attempt_of_a_webhook_carries_request_id_and_trace() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let steps = steps(Registry::default());
+    let mut parents = Vec::new();
+    for number in 1..=2 {
+        let call = Call::Http {
+            method: "POST".into(),
+            url: url.clone(),
+            headers: Vec::new(),
+            body: None,
+            expect_status: Vec::new(),
+            sign: None,
+        };
+        let attempt = Attempt {
+            call,
+            attempt: number,
+            timeout: None,
+            ..attempt("", Value::Null)
+        };
+        let Begun::InFlight(called) = steps.begin(&origin(), attempt) else {
+            panic!("a call takes its time")
+        };
+        let (head, outcome) = tokio::join!(head(&listener), called.running);
+        assert!(matches!(outcome, Outcome::Completed(_)), "{outcome:?}");
+        assert!(head.contains("\r\nx-request-id: request-1\r\n"), "{head}");
+        let (_, parent) = head
+            .split_once(&format!("\r\ntraceparent: 00-{TRACE}-"))
+            .unwrap();
+        parents.push(parent[..16].to_owned());
+    }
+    assert_ne!(parents[0], parents[1]);
+    assert!(!parents.contains(&"b7ad6b7169203331".to_owned()));
+}
+
+#[tokio::test]
+async fn an_agents_attempt_waits_while_the_database_is_away() {
+    let call = Call::Agent {
+        agent: "scorer".into(),
+        input: Arc::new(Value::Null),
+    };
+    let attempt = Attempt {
+        call,
+        ..attempt("", Value::Null)
+    };
+    let Begun::InFlight(called) = steps(Registry::default()).begin(&origin(), attempt) else {
+        panic!("a call takes its time")
+    };
+    // The store of these tests gives up after a second.
+    let waited = tokio::time::timeout(Duration::from_millis(2_500), called.running).await;
+    assert!(waited.is_err(), "{waited:?}");
 }

@@ -143,6 +143,37 @@ async fn a_webhook_is_signed() {
 }
 
 #[tokio::test]
+async fn a_step_is_shown_with_the_type_that_was_written() {
+    with_app(async |app| {
+        let agent = Agent::start().await;
+        let config = json!({"url": agent.url("/hook")});
+        let steps = json!([
+            {"name": "go", "type": "wait", "config": {"signal": "go"}},
+            {"name": "hook", "type": "webhook", "config": config},
+            {"name": "call", "type": "http", "config": config},
+            {"name": "all", "type": "map", "config": {"items": "[1]",
+                "step": {"type": "webhook", "config": config}}},
+        ]);
+        app.api.workflow("w", steps).await;
+        let run = app.api.start("w", json!({})).await;
+        app.api.reaches(&run, "waiting").await;
+        let types = async || -> Vec<String> {
+            let steps = app.api.steps(&run).await;
+            let word = |step: &serde_json::Value| step["type"].as_str().unwrap().to_owned();
+            steps.iter().map(word).collect()
+        };
+        assert_eq!(types().await, ["wait", "webhook", "http", "map"]);
+        app.api
+            .post(&format!("runs/{run}/signals/go"), json!({}))
+            .await
+            .of(202);
+        app.api.finished(&run).await;
+        assert_eq!(types().await, ["wait", "webhook", "http", "map", "webhook"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn private_addresses_are_refused_unless_allowed() {
     let app = App::separate(1, &[("STEPWELL_WORKER_ALLOW_PRIVATE", "false")]).await;
     let agent = Agent::start().await;

@@ -164,3 +164,61 @@ async fn items_may_be_child_runs() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn no_list_step_or_run_comes_to_more_than_a_payload() {
+    with_app(async |app| {
+        let text = "x".repeat(1_500_000);
+        let copies = json!(vec!["${input.text}"; 3]);
+        let value = |value: &Value| json!({"type": "transform", "config": {"value": value}});
+        let map = json!({"items": "[1, 2, 3]", "step": value(&json!("${input.text}"))});
+        let one = json!({"name": "t", "type": "transform", "config": {"value": 1}});
+        let cases = [
+            (
+                "map",
+                json!([{"name": "s", "type": "map", "config": map}]),
+                json!({}),
+                "output",
+            ),
+            (
+                "step",
+                json!([{"name": "s", "type": "transform", "config": {"value": copies}}]),
+                json!({}),
+                "output",
+            ),
+            (
+                "call",
+                json!([{"name": "s", "type": "task", "config": {"task": "t", "input": copies}}]),
+                json!({}),
+                "input",
+            ),
+            ("run", json!([one]), json!({"output": copies}), "output"),
+        ];
+        for (slug, steps, more, side) in cases {
+            app.api.workflow_with(slug, steps, more).await;
+            let run = app.api.execute(slug, json!({"text": text})).await;
+            let error = &run["error"];
+            assert_eq!(run["status"], "failed", "{slug}: {error}");
+            assert_eq!(
+                error["type"],
+                format!("{side}_too_large"),
+                "{slug}: {error}"
+            );
+            assert!(
+                error["message"].as_str().unwrap().contains("4194304 bytes"),
+                "{slug}: {error}"
+            );
+            let expected = if slug == "run" {
+                Value::Null
+            } else {
+                json!("s")
+            };
+            assert_eq!(error["step"], expected, "{slug}: {error}");
+            let id = run["id"].as_str().unwrap();
+            if slug != "run" {
+                assert_eq!(app.api.step(id, "s").await["output"], Value::Null);
+            }
+        }
+    })
+    .await;
+}

@@ -231,3 +231,26 @@ async fn an_answer_that_is_no_json_or_too_large_fails_for_good() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_attempts_of_the_agents_policy_are_shown() {
+    with_app(async |app| {
+        let agent = Agent::start().await;
+        agent.on("/a", |_| Reply::held());
+        app.api.agent("a", &agent.url("/a")).await;
+        let steps = json!([{"name": "s", "type": "agent", "config": {"agent": "a"}},
+            {"name": "t", "type": "agent", "config": {"agent": "a"}, "retry": {"max_attempts": 2}}]);
+        app.api.workflow("w", steps).await;
+        let run = app.api.start("w", json!({})).await;
+        app.api.audit_says(&run, "step.started", "s").await;
+        let shown = app.api.step(&run, "s").await;
+        assert_eq!(shown["max_attempts"], 5, "while it is called: {shown}");
+        agent.release("/a");
+        app.api.finished(&run).await;
+        let shown = app.api.step(&run, "s").await;
+        assert_eq!(shown["max_attempts"], 5, "when it is over: {shown}");
+        let shown = app.api.step(&run, "t").await;
+        assert_eq!(shown["max_attempts"], 2, "its own wins: {shown}");
+    })
+    .await;
+}

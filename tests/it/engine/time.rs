@@ -171,3 +171,68 @@ async fn a_thousand_timers_of_others_do_not_stand_in_the_way() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_run_and_its_step_wait_until_the_same_microsecond() {
+    with_app(async |app| {
+        let delay = json!({"name": "s", "type": "delay", "config": {"duration": 3_600.333_333_333}});
+        app.api.workflow("delay", json!([delay])).await;
+        let wait = json!({"name": "s", "type": "wait", "config": {"signal": "go", "timeout_ms": 3_600_000}});
+        app.api.workflow("wait", json!([wait])).await;
+        for workflow in ["delay", "wait"] {
+            let run = app.api.start(workflow, json!({})).await;
+            let shown = app.api.reaches(&run, "waiting").await["blocked_on"].clone();
+            let step = app.api.step(&run, "s").await["blocked_on"].clone();
+            assert_eq!((&shown["since"], &shown["until"]), (&step["since"], &step["until"]));
+            let record = app.api.audit_says(&run, "step.waiting", "s").await;
+            assert_eq!(record["detail"]["until"], shown["until"], "{record}");
+            app.api.post(&format!("runs/{run}/cancel"), json!({})).await.of(202);
+            app.api.finished(&run).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_step_that_waits_for_others_may_time_out() {
+    with_app(async |app| {
+        let wait = json!({"type": "wait", "config": {"signal": "never"}});
+        let named = |mut step: Value| {
+            step["name"] = json!("w");
+            step
+        };
+        app.api
+            .workflow("child", json!([named(wait.clone())]))
+            .await;
+        let cases = [
+            ("waits", wait.clone()),
+            (
+                "maps",
+                json!({"type": "map", "config": {"items": "[1, 2]", "step": wait}}),
+            ),
+            (
+                "calls",
+                json!({"type": "workflow", "config": {"workflow": "child"}}),
+            ),
+        ];
+        for (slug, mut step) in cases {
+            step["timeout_ms"] = json!(300);
+            app.api.workflow(slug, json!([named(step)])).await;
+            let run = app.api.execute(slug, json!({})).await;
+            assert_eq!(
+                (&run["status"], &run["error"]["type"]),
+                (&json!("failed"), &json!("timeout")),
+                "{slug}: {run}"
+            );
+            let id = run["id"].as_str().unwrap();
+            assert_eq!(app.api.step(id, "w").await["status"], "timed_out", "{slug}");
+            if slug == "calls" {
+                let path = format!("runs?parent_id={id}");
+                let children = app.api.get(&path).await.of(200).body;
+                let child = children["items"][0]["id"].as_str().unwrap().to_owned();
+                assert_eq!(app.api.finished(&child).await["status"], "cancelled");
+            }
+        }
+    })
+    .await;
+}

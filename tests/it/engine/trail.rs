@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Agent, Reply, with_app};
+use crate::harness::{Agent, App, Reply, with_app};
 
 #[tokio::test]
 async fn a_plain_run_leaves_this_trail() {
@@ -46,6 +46,40 @@ async fn a_plain_run_leaves_this_trail() {
         assert!(!json!(trail).to_string().contains("payload-never-audited"));
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_a_stopping_worker_gives_back_is_on_the_trail() {
+    let mut app = App::separate(1, &[("STEPWELL_GRACE_SECONDS", "1")]).await;
+    let agent = Agent::start().await;
+    agent.fails("/a", 1, Reply::Never);
+    app.api.agent("a", &agent.url("/a")).await;
+    let steps = json!([{"name": "s", "type": "agent", "config": {"agent": "a"}}]);
+    app.api.workflow("w", steps).await;
+    let run = app.api.start("w", json!({})).await;
+    agent.called("/a", 1).await;
+    app.api.audit_says(&run, "step.started", "s").await;
+    app.processes[1].stop().await;
+    let given_back = app.api.audit_says(&run, "step.given_back", "s").await;
+    assert_eq!(
+        (&given_back["before"], &given_back["after"]),
+        (&json!("running"), &json!("pending")),
+        "{given_back}"
+    );
+    assert_eq!(given_back["detail"]["attempt"], 1, "{given_back}");
+    assert!(given_back["detail"]["reason"].is_string(), "{given_back}");
+    let by = given_back["actor"].as_str().unwrap();
+    assert!(by.starts_with("worker:"), "{given_back}");
+    app.worker();
+    assert_eq!(app.api.finished(&run).await["status"], "completed");
+    let trail = app.api.audit(&run).await;
+    let numbers: Vec<_> = trail
+        .iter()
+        .map(|r| r["sequence"].as_u64().unwrap())
+        .collect();
+    assert_eq!(numbers, (1..=trail.len() as u64).collect::<Vec<_>>());
+    assert_eq!(app.api.actions(&run).await.last().unwrap(), "run.completed");
+    app.finish().await;
 }
 
 #[tokio::test]

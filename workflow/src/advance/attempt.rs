@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::Turn;
 use crate::expression;
+use crate::payload;
 use crate::plan::{Delivery, Kind};
+use crate::retry::RetryPolicy;
 use crate::state::{name_of, planned};
 use crate::{Attempt, Call, Effect, RunState, StepKey, StepStatus};
 
@@ -16,6 +18,10 @@ impl RunState {
             Ok(call) => call,
             Err(message) => return self.fail_expression(turn, key, message),
         };
+        let shown = shown_input(&call);
+        if self.at(key).input.is_none() && payload::bytes(&shown).is_none() {
+            return self.fail_input(turn, key);
+        }
         let planned = planned(turn.plan, key);
         let before = self.at(key).status;
         let again = before == StepStatus::Running;
@@ -26,7 +32,7 @@ impl RunState {
             step.attempt += 1;
             step.shown = false;
         }
-        step.input = Some(shown_input(&call));
+        step.input = Some(shown);
         step.started_at.get_or_insert(turn.now);
         step.wake_at = None;
         step.in_flight = true;
@@ -47,17 +53,35 @@ impl RunState {
         }));
     }
 
+    /// Fails a step that was to be given too much.
+    pub(super) fn fail_input(&mut self, turn: &mut Turn<'_>, key: StepKey) {
+        let failure = payload::input_too_large(
+            "the input of this step has",
+            "give it less, or keep the data elsewhere and give it where that is",
+        );
+        self.fail(turn, key, StepStatus::Failed, failure);
+    }
+
     /// An attempt has been in flight for long enough to be shown as running.
-    pub(super) fn linger(&mut self, turn: &mut Turn<'_>, key: StepKey) {
-        let Some(step) = self.find(key) else {
+    pub(super) fn linger(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: StepKey,
+        agent_policy: Option<&RetryPolicy>,
+    ) {
+        if !self.find(key).is_some_and(|step| step.in_flight) {
             return;
-        };
-        if step.in_flight && !step.shown {
+        }
+        let news = self.heed_policy(turn, key, agent_policy);
+        let step = self.at(key);
+        if !step.shown {
             let before = match step.attempt {
                 1 => StepStatus::Pending,
                 _ => StepStatus::Waiting,
             };
             self.show(turn, key, before);
+        } else if news {
+            turn.touch(key);
         }
     }
 

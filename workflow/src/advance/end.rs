@@ -5,12 +5,26 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Turn;
+use crate::payload;
 use crate::plan::{OnError, StepNo};
 use crate::state::name_of;
 use crate::{Failure, RunState, RunStatus, StepKey, StepStatus};
 
 impl RunState {
+    /// Completes a step or item; one that came to too much fails.
     pub(super) fn complete(&mut self, turn: &mut Turn<'_>, key: StepKey, output: Value) {
+        let Some(bytes) = payload::bytes(&output) else {
+            let failure = payload::output_too_large(
+                "the output of this step has",
+                "return less, or keep the data elsewhere and return where it is",
+            );
+            return self.fail(turn, key, StepStatus::Failed, failure);
+        };
+        if key.item.is_some()
+            && let Some(lanes) = self.tally.maps.get_mut(&key.step)
+        {
+            lanes.came_to(bytes);
+        }
         let detail = match self.at(key).attempt {
             attempt @ 2.. if self.at(key).items.is_empty() => Some(json!({ "attempt": attempt })),
             _ => None,
@@ -167,7 +181,7 @@ impl RunState {
     }
 
     /// Takes back a step's alarm.
-    fn wake(&mut self, key: StepKey) {
+    pub(super) fn wake(&mut self, key: StepKey) {
         if let Some(at) = self.at_mut(key).wake_at.take() {
             self.tally.timers.remove(&(at, key));
         }

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::Turn;
 use crate::expression::Scope;
+use crate::payload;
 use crate::plan::StepNo;
-use crate::state::Tally;
+use crate::state::{StepState, Tally};
 use crate::{Failure, RunState, RunStatus, StepKey, StepStatus};
 
 impl RunState {
@@ -18,8 +19,7 @@ impl RunState {
                 self.output = output;
                 self.end(turn, RunStatus::Completed, "run.completed", None);
             }
-            Err(message) => {
-                let failure = Failure::fatal("expression", format!("output: {message}"));
+            Err(failure) => {
                 let detail = json!({ "error": &failure });
                 self.error = Some(failure);
                 self.end(turn, RunStatus::Failed, "run.failed", Some(detail));
@@ -85,20 +85,26 @@ impl RunState {
         self.record_run(turn, action, before, status.as_str(), detail);
     }
 
-    fn final_output(&self, turn: &Turn<'_>) -> Result<Option<Arc<Value>>, String> {
-        if let Some(template) = &turn.plan.output {
-            let scope = Scope {
-                run: self,
-                plan: turn.plan,
-                item: None,
-            };
-            return template.render(scope).map(Arc::new).map(Some);
-        }
-        let completed = |step: &&_| {
-            let step: &crate::state::StepState = step;
-            step.status == StepStatus::Completed
+    fn final_output(&self, turn: &Turn<'_>) -> Result<Option<Arc<Value>>, Failure> {
+        let Some(template) = &turn.plan.output else {
+            let completed = |step: &&StepState| step.status == StepStatus::Completed;
+            let last = self.steps.iter().rev().find(completed);
+            return Ok(last.and_then(|step| step.output.clone()));
         };
-        let last = self.steps.iter().rev().find(completed);
-        Ok(last.and_then(|step| step.output.clone()))
+        let scope = Scope {
+            run: self,
+            plan: turn.plan,
+            item: None,
+        };
+        let output = template
+            .render(scope)
+            .map_err(|message| Failure::fatal("expression", format!("output: {message}")))?;
+        if payload::bytes(&output).is_none() {
+            return Err(payload::output_too_large(
+                "the output of the run has",
+                "let the workflow's `output` name less",
+            ));
+        }
+        Ok(Some(Arc::new(output)))
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Turn;
 use crate::expression::{self, Expression, Scope, Template};
-use crate::plan::{Kind, StepNo};
+use crate::plan::{Kind, PlannedStep, StepNo};
 use crate::state::{is_call, planned};
 use crate::{Failure, RunState, StepKey, StepStatus};
 
@@ -68,7 +68,14 @@ impl RunState {
     }
 
     fn start_kind(&mut self, turn: &mut Turn<'_>, key: StepKey) {
-        let kind = &planned(turn.plan, key).kind;
+        let PlannedStep { kind, timeout, .. } = planned(turn.plan, key);
+        if matches!(
+            kind,
+            Kind::Transform { .. } | Kind::Decide { .. } | Kind::Delay(_) | Kind::Wait { .. }
+        ) {
+            // The others count their attempts themselves.
+            self.at_mut(key).attempt = 1;
+        }
         match kind {
             Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
                 self.start_attempt(turn, key, kind);
@@ -76,7 +83,9 @@ impl RunState {
             Kind::Transform { value } => self.transform(turn, key, value),
             Kind::Decide { rules, default } => self.decide(turn, key, rules, default.as_ref()),
             Kind::Delay(delay) => self.start_delay(turn, key, delay),
-            Kind::Wait { timeout, .. } => self.start_wait(turn, key, *timeout),
+            Kind::Wait {
+                timeout: patience, ..
+            } => self.start_wait(turn, key, patience.or(*timeout)),
             Kind::Workflow {
                 workflow,
                 version,

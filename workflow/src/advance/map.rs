@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::Turn;
 use crate::expression;
 use crate::limits::MAP_ITEMS_MAX;
+use crate::payload;
 use crate::plan::{Kind, Map, StepNo};
-use crate::state::{Lanes, StepState, max_attempts, name_of};
+use crate::state::{Lanes, StepState, delta, later, name_of, planned};
 use crate::{Failure, RunState, StepKey, StepStatus};
 
 impl RunState {
@@ -29,13 +30,17 @@ impl RunState {
         step.shown = true;
         step.started_at.get_or_insert(turn.now);
         let detail = json!({ "items": step.items.len() });
+        let timeout = planned(turn.plan, key).timeout;
+        self.sleep(key, timeout.map(|timeout| later(turn.now, delta(timeout))));
         turn.touch(key);
         self.record_step(turn, key, "step.started", before, Some(detail));
         let items = &self.steps[usize::from(key.step)].items;
         let lanes = Lanes::count(key.step, map, items, &mut self.tally.timers);
-        let done = lanes.left == 0;
+        let (done, too_large) = (lanes.left == 0, lanes.too_large());
         self.tally.maps.insert(key.step, lanes);
-        if done {
+        if too_large {
+            self.map_too_large(turn, key.step);
+        } else if done {
             self.map_done(turn, key.step);
         }
     }
@@ -59,13 +64,21 @@ impl RunState {
             );
             return Err(Failure::fatal("too_many_items", message));
         }
+        let count = list.len();
+        let list = Value::Array(list);
+        if payload::bytes(&list).is_none() {
+            return Err(payload::input_too_large(
+                "the list in `items` has",
+                "select less of each item, or split the list over several maps or child workflows",
+            ));
+        }
         let generation = self.header.generation;
-        let fresh = StepState::new(generation, max_attempts(&map.step));
+        let fresh = StepState::new(generation, map.step.max_attempts());
         let step = self.at_mut(key);
-        step.items = vec![fresh; list.len()];
+        step.items = vec![fresh; count];
         step.attempt = u32::try_from(generation).unwrap_or(1);
         step.max_attempts = step.attempt;
-        step.input = Some(Arc::new(Value::Array(list)));
+        step.input = Some(Arc::new(list));
         Ok(())
     }
 
@@ -86,6 +99,8 @@ impl RunState {
         }
         if lanes.failed > map.tolerated_failures {
             self.map_failed(turn, step);
+        } else if lanes.too_large() {
+            self.map_too_large(turn, step);
         } else if lanes.left == 0 {
             self.map_done(turn, step);
         }
@@ -97,6 +112,26 @@ impl RunState {
         let items = &self.steps[usize::from(step)].items;
         let list = items.iter().map(output_of).collect();
         self.complete(turn, StepKey::step(step), Value::Array(list));
+    }
+
+    /// Ends a map as soon as its list is sure to be too large: the items to come change nothing.
+    fn map_too_large(&mut self, turn: &mut Turn<'_>, step: StepNo) {
+        let failure = payload::output_too_large(
+            "the outputs of the items come to",
+            "let each item return less, or split the list over several maps or child workflows",
+        );
+        self.fail(turn, StepKey::step(step), StepStatus::Failed, failure);
+    }
+
+    /// Its items did not all end in time.
+    pub(super) fn map_timed_out(&mut self, turn: &mut Turn<'_>, key: StepKey) {
+        let ms = planned(turn.plan, key)
+            .timeout
+            .unwrap_or_default()
+            .as_millis();
+        let message = format!("the items of the map did not end within {ms} ms");
+        let failure = Failure::retryable("timeout", message);
+        self.fail(turn, key, StepStatus::TimedOut, failure);
     }
 
     fn map_failed(&mut self, turn: &mut Turn<'_>, step: StepNo) {

@@ -27,6 +27,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+use crate::instant;
 use crate::{Effect, Event, Plan, Record, RunState, RunStatus, StepKey, Time};
 use turn::Turn;
 
@@ -53,6 +54,7 @@ impl RunState {
         if self.status.is_terminal() {
             return Decision::default();
         }
+        let now = instant::whole(now);
         self.seen = now;
         let mut turn = Turn::new(plan, now);
         self.take_in(&mut turn, event);
@@ -65,16 +67,19 @@ impl RunState {
             Event::Outcome {
                 key,
                 attempt,
+                agent_policy,
                 outcome,
             } => {
-                self.outcome(turn, key, attempt, outcome);
+                self.outcome(turn, key, attempt, agent_policy.as_deref(), outcome);
                 self.go_on(turn);
             }
             Event::Tick => {
                 self.tick(turn);
                 self.go_on(turn);
             }
-            Event::Linger { key } => self.linger(turn, key),
+            Event::Linger { key, agent_policy } => {
+                self.linger(turn, key, agent_policy.as_deref());
+            }
             Event::Cancel {
                 reason,
                 actor,
@@ -106,6 +111,18 @@ impl RunState {
                 self.go_on(turn);
             }
             Event::Retry { from_step, reset } => self.retry(turn, from_step.as_deref(), reset),
+            Event::ChildStarted { key, child_run_id } => {
+                self.child_started(turn, key, child_run_id);
+                self.go_on(turn);
+            }
+            Event::ChildRefused {
+                key,
+                child_run_id,
+                failure,
+            } => {
+                self.child_refused(turn, key, child_run_id, failure);
+                self.go_on(turn);
+            }
             Event::ChildEnded {
                 key,
                 child_run_id,
@@ -114,7 +131,7 @@ impl RunState {
                 self.child_ended(turn, key, child_run_id, result);
                 self.go_on(turn);
             }
-            Event::GivenBack { key } => self.given_back(turn, key),
+            Event::GivenBack { key, begun } => self.given_back(turn, key, begun),
         }
     }
 

@@ -1,6 +1,5 @@
 //! An attempt came to its end: the step completes, is tried again later, or fails.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -17,7 +16,6 @@ struct Failed {
     status: StepStatus,
     http_status: Option<u16>,
     retry_after: Option<Duration>,
-    agent_policy: Option<Arc<RetryPolicy>>,
 }
 
 impl RunState {
@@ -26,36 +24,35 @@ impl RunState {
         turn: &mut Turn<'_>,
         key: StepKey,
         attempt: u32,
+        agent_policy: Option<&RetryPolicy>,
         outcome: Outcome,
     ) {
         let current = |step: &crate::state::StepState| step.in_flight && step.attempt == attempt;
         if !self.find(key).is_some_and(current) {
             return;
         }
+        self.heed_policy(turn, key, agent_policy);
         match outcome {
             Outcome::Completed(output) => self.complete(turn, key, output),
             Outcome::Failed {
                 failure,
                 status,
                 retry_after,
-                agent_policy,
             } => self.failed(
                 turn,
                 key,
+                agent_policy,
                 Failed {
                     failure,
                     status: StepStatus::Failed,
                     http_status: status,
                     retry_after,
-                    agent_policy,
                 },
             ),
-            Outcome::TimedOut {
-                after,
-                agent_policy,
-            } => self.failed(
+            Outcome::TimedOut { after } => self.failed(
                 turn,
                 key,
+                agent_policy,
                 Failed {
                     failure: Failure::retryable(
                         "timeout",
@@ -64,23 +61,42 @@ impl RunState {
                     status: StepStatus::TimedOut,
                     http_status: None,
                     retry_after: None,
-                    agent_policy,
                 },
             ),
         }
     }
 
-    fn failed(&mut self, turn: &mut Turn<'_>, key: StepKey, failed: Failed) {
+    /// Shows the attempts that the agent's policy allows, where the step has none of its own.
+    /// Returns whether that is news.
+    pub(super) fn heed_policy(
+        &mut self,
+        turn: &Turn<'_>,
+        key: StepKey,
+        agent_policy: Option<&RetryPolicy>,
+    ) -> bool {
+        let Some(policy) = agent_policy.filter(|_| planned(turn.plan, key).retry.is_none()) else {
+            return false;
+        };
+        let shown = std::mem::replace(&mut self.at_mut(key).max_attempts, policy.max_attempts);
+        shown != policy.max_attempts
+    }
+
+    fn failed(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: StepKey,
+        agent_policy: Option<&RetryPolicy>,
+        failed: Failed,
+    ) {
         let fallback;
-        let policy = match (&planned(turn.plan, key).retry, &failed.agent_policy) {
+        let policy = match (&planned(turn.plan, key).retry, agent_policy) {
             (Some(own), _) => own,
-            (None, Some(agent)) => &**agent,
+            (None, Some(agent)) => agent,
             (None, None) => {
                 fallback = RetryPolicy::default();
                 &fallback
             }
         };
-        self.at_mut(key).max_attempts = policy.max_attempts;
         let covered = policy.covers(&failed.failure, failed.http_status);
         if covered && self.at(key).attempt < policy.max_attempts {
             self.back_off(turn, key, policy, failed.retry_after, failed.failure);

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::Turn;
 use crate::expression::Cache;
-use crate::plan::{Kind, StepNo};
-use crate::state::{StepState, Tally, max_attempts};
+use crate::plan::{Kind, PlannedStep, StepNo};
+use crate::state::{StepState, Tally, is_call};
 use crate::{Plan, RunState, StepKey, StepStatus};
 
 impl RunState {
@@ -36,9 +36,7 @@ impl RunState {
 
     /// Forgets all about a step: it runs again as if for the first time.
     fn wipe(&mut self, turn: &mut Turn<'_>, n: StepNo) {
-        let attempts = max_attempts(&turn.plan.steps[usize::from(n)]);
-        let fresh = StepState::new(self.header.generation, attempts);
-        let old = std::mem::replace(&mut self.steps[usize::from(n)], fresh);
+        let old = self.renew(turn, n);
         if old.status != StepStatus::Pending {
             turn.touch(StepKey::step(n));
         }
@@ -49,8 +47,7 @@ impl RunState {
     fn reopen(&mut self, turn: &mut Turn<'_>, n: StepNo) {
         let planned = &turn.plan.steps[usize::from(n)];
         let generation = self.header.generation;
-        let fresh = StepState::new(generation, max_attempts(planned));
-        let old = std::mem::replace(&mut self.steps[usize::from(n)], fresh);
+        let old = self.renew(turn, n);
         if old.status == StepStatus::Pending && old.output.is_none() {
             return;
         }
@@ -62,13 +59,13 @@ impl RunState {
                 step.attempt = old.attempt;
                 step.input = old.input;
                 step.items = old.items;
-                let fresh = StepState::new(generation, max_attempts(&map.step));
                 for (i, item) in (0..).zip(&mut step.items) {
+                    let fresh = StepState::new(generation, attempts(&map.step, item));
                     match item.status {
                         StepStatus::Completed => {}
-                        StepStatus::Pending => *item = fresh.clone(),
+                        StepStatus::Pending => *item = fresh,
                         _ => {
-                            *item = fresh.clone();
+                            *item = fresh;
                             turn.touch(StepKey::item(n, i));
                         }
                     }
@@ -76,6 +73,23 @@ impl RunState {
             }
             _ => {}
         }
+    }
+
+    /// Puts a fresh step in the place of one, and returns the old one.
+    fn renew(&mut self, turn: &Turn<'_>, n: StepNo) -> StepState {
+        let step = &mut self.steps[usize::from(n)];
+        let attempts = attempts(&turn.plan.steps[usize::from(n)], step);
+        std::mem::replace(step, StepState::new(self.header.generation, attempts))
+    }
+}
+
+/// Returns how many attempts a step has in the next generation: of a call, as many as it had. The
+/// definition alone does not know an agent's own policy.
+fn attempts(planned: &PlannedStep, old: &StepState) -> u32 {
+    if is_call(&planned.kind) {
+        old.max_attempts
+    } else {
+        planned.max_attempts()
     }
 }
 

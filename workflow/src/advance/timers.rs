@@ -1,5 +1,7 @@
 //! Time has passed: what slept long enough goes on, and a run that took too long ends.
 
+use serde_json::json;
+
 use super::Turn;
 use crate::plan::Kind;
 use crate::state::planned;
@@ -15,7 +17,8 @@ impl RunState {
             let timeout = self.timeout.unwrap_or_default().num_milliseconds();
             let message = format!("the run did not end within {timeout} ms");
             let failure = Failure::retryable("run_timeout", message);
-            self.end_early(turn, RunStatus::TimedOut, Some(failure), None);
+            let detail = json!({ "error": &failure });
+            self.end_early(turn, RunStatus::TimedOut, Some(failure), Some(detail));
             return;
         }
         while self.begun && !self.header.paused && !turn.is_spent() {
@@ -40,12 +43,18 @@ impl RunState {
                 turn.spend();
                 self.wait_timed_out(turn, key);
             }
+            Kind::Map(_) => {
+                turn.spend();
+                self.map_timed_out(turn, key);
+            }
+            Kind::Workflow { .. } => self.child_step_woke(turn, key),
             _ => self.make_ready(turn, key),
         }
     }
 
-    /// Sets a step's alarm.
+    /// Sets a step's alarm, in place of the one it had.
     pub(super) fn sleep(&mut self, key: StepKey, until: Option<Time>) {
+        self.wake(key);
         self.at_mut(key).wake_at = until;
         if let Some(at) = until {
             self.tally.timers.insert((at, key));

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Delay;
 use crate::Time;
 use crate::expression::Scope;
+use crate::instant;
 use crate::limits::DURATION_MAX;
 
 impl Delay {
@@ -16,21 +17,22 @@ impl Delay {
     /// # Errors
     /// A sentence, when an expression fails or gives no duration or time.
     pub fn due(&self, scope: Scope<'_>, from: Time) -> Result<Time, String> {
-        match self {
-            Self::For(duration) => Ok(from + *duration),
-            Self::Until(time) => Ok(*time),
+        let due = match self {
+            Self::For(duration) => from + *duration,
+            Self::Until(time) => *time,
             Self::Computed {
                 value,
                 until: false,
-            } => Ok(from + duration_of(&value.render(scope)?)?),
+            } => from + duration_of(&value.render(scope)?)?,
             Self::Computed { value, until: true } => {
                 let time = time_of(&value.render(scope)?)?;
                 if time > from + DURATION_MAX {
                     return Err(too_long());
                 }
-                Ok(time)
+                time
             }
-        }
+        };
+        Ok(instant::whole(due))
     }
 }
 

@@ -14,11 +14,31 @@ use super::step::is_name;
 use super::{Kind, OnTimeout};
 use crate::expression::Template;
 
-/// Types that this version has, for the message about one that it has not.
-const KNOWN: &str = "agent, http, webhook, delay, transform, decide, map, wait, workflow, task";
+/// Types that this version has.
+const KNOWN: [&str; 10] = [
+    "agent",
+    "http",
+    "webhook",
+    "delay",
+    "transform",
+    "decide",
+    "map",
+    "wait",
+    WORKFLOW,
+    "task",
+];
+
+/// The type that a map's `workflow` is short for.
+pub(super) const WORKFLOW: &str = "workflow";
 
 /// The field that a step's config is in.
 const CONFIG: &str = "config";
+
+/// Returns the word for the type of a step, if it is one.
+pub(super) fn word(site: &Site<'_, '_, '_>) -> Option<&'static str> {
+    let written = site.text("type")?;
+    KNOWN.into_iter().find(|known| *known == written)
+}
 
 /// Compiles the config of a step. `None` if something is wrong with it, or missing.
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Kind> {
@@ -67,7 +87,10 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Ki
         _ => {
             site.finding(
                 "type",
-                format!("there is no step type `{kind}`; there are {KNOWN}"),
+                format!(
+                    "there is no step type `{kind}`; there are {}",
+                    KNOWN.join(", ")
+                ),
             );
             None
         }

@@ -90,9 +90,11 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
         Some("at_most_once") => Delivery::AtMostOnce,
         _ => Delivery::AtLeastOnce,
     };
+    let word = kind::word(site);
     let kind = kind::compile(site, name)?;
     Some(PlannedStep {
         name: Arc::clone(name),
+        word: word?,
         kind,
         needs: Vec::new(),
         dependents: Vec::new(),

@@ -156,3 +156,22 @@ fn a_thousand_steps_compile() {
     let plan = plan(json!(steps));
     assert_eq!(plan.steps[999].needs.len(), 500);
 }
+
+#[test]
+fn the_word_of_a_type_is_kept_as_written() {
+    let config = json!({"url": "http://example.com"});
+    let inner = json!({"type": "webhook", "config": config});
+    let plan = plan(json!([
+        {"name": "a", "type": "webhook", "config": config},
+        {"name": "b", "type": "http", "config": config},
+        {"name": "c", "type": "map", "config": {"items": "[1]", "step": inner}},
+        {"name": "d", "type": "map", "config": {"items": "[1]", "workflow": "other"}},
+    ]));
+    let words: Vec<&str> = plan.steps.iter().map(|step| step.word).collect();
+    assert_eq!(words, ["webhook", "http", "map", "map"]);
+    let inner = |n: usize| match &plan.steps[n].kind {
+        Kind::Map(map) => map.step.word,
+        _ => unreachable!(),
+    };
+    assert_eq!((inner(2), inner(3)), ("webhook", "workflow"));
+}

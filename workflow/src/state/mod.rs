@@ -17,7 +17,6 @@ use crate::{Failure, RunHeader, RunStatus, StepStatus, Time};
 pub use key::StepKey;
 pub(crate) use key::{is_call, name_of, planned};
 pub(crate) use rest::{delta, later};
-pub(crate) use restore::max_attempts;
 pub(crate) use tally::{Lanes, Tally};
 
 /// A run in memory.

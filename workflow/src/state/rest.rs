@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::instant;
 use crate::plan::Kind;
 use crate::state::{BlockedOn, StepState, name_of, planned};
 use crate::{Plan, RunState, StepKey, StepStatus, Time};
@@ -45,8 +46,10 @@ impl RunState {
         if !self.begun || self.tally.has_startable(&self.steps) {
             return None;
         }
-        let first_to_wake = self.tally.timers.first().map(|&(_, key)| key);
-        let key = first_to_wake.or_else(|| self.first_waiting())?;
+        // A map under way is no reason to rest: its items are.
+        let waits = |key: &StepKey| self.at(*key).status == StepStatus::Waiting;
+        let mut sleepers = self.tally.timers.iter().map(|&(_, key)| key);
+        let key = sleepers.find(waits).or_else(|| self.first_waiting())?;
         Some(self.waits_for(plan, key))
     }
 
@@ -94,7 +97,7 @@ impl RunState {
 
 /// Returns `at` and `by`, or the end of time.
 pub(crate) fn later(at: Time, by: TimeDelta) -> Time {
-    at.checked_add_signed(by).unwrap_or(Time::MAX_UTC)
+    instant::whole(at.checked_add_signed(by).unwrap_or(Time::MAX_UTC))
 }
 
 /// Returns a length of time as chrono counts it, cut off at what it can count.

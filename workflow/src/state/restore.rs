@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::expression::Cache;
 use crate::plan::{Kind, PlannedStep};
-use crate::retry::RetryPolicy;
 use crate::state::{StepState, Tally, delta, name_of, planned};
 use crate::{Plan, RunHeader, RunState, StepKey, StepSnapshot, StepStatus};
 
@@ -17,7 +16,7 @@ impl RunState {
         let mut states: Vec<StepState> = plan
             .steps
             .iter()
-            .map(|planned| StepState::new(header.generation, max_attempts(planned)))
+            .map(|planned| StepState::new(header.generation, planned.max_attempts()))
             .collect();
         let (items, whole): (Vec<_>, Vec<_>) =
             steps.into_iter().partition(|row| row.key.item.is_some());
@@ -29,7 +28,7 @@ impl RunState {
         // The lists first: they say which rows of items count.
         for (planned, state) in plan.steps.iter().zip(&mut states) {
             if let Kind::Map(map) = &planned.kind {
-                let fresh = StepState::new(header.generation, max_attempts(&map.step));
+                let fresh = StepState::new(header.generation, map.step.max_attempts());
                 state.items = vec![fresh; list_len(state)];
             }
         }
@@ -76,7 +75,7 @@ impl RunState {
         StepSnapshot {
             key,
             name: name_of(plan, key),
-            kind: word(&planned(plan, key).kind),
+            kind: planned(plan, key).word,
             generation: step.generation,
             status: step.status,
             attempt: step.attempt,
@@ -119,32 +118,5 @@ fn list_len(map: &StepState) -> usize {
     match map.input.as_deref() {
         Some(Value::Array(list)) => list.len(),
         _ => 0,
-    }
-}
-
-/// Returns how many attempts a step has, before an agent's own policy is known.
-pub(crate) fn max_attempts(planned: &PlannedStep) -> u32 {
-    let own = planned.retry.as_ref().map(|policy| policy.max_attempts);
-    match planned.kind {
-        Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
-            own.unwrap_or_else(|| RetryPolicy::default().max_attempts)
-        }
-        Kind::Workflow { .. } => own.unwrap_or(1),
-        _ => 1,
-    }
-}
-
-/// Returns the definition's word for a kind.
-fn word(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Agent { .. } => "agent",
-        Kind::Http { .. } => "http",
-        Kind::Delay(_) => "delay",
-        Kind::Transform { .. } => "transform",
-        Kind::Decide { .. } => "decide",
-        Kind::Map(_) => "map",
-        Kind::Wait { .. } => "wait",
-        Kind::Workflow { .. } => "workflow",
-        Kind::Task { .. } => "task",
     }
 }

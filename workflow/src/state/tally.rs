@@ -3,6 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
+use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::payload;
 use crate::plan::{Kind, StepNo};
 use crate::state::{StepKey, StepState, is_call};
 use crate::{Plan, StepStatus, Time};
@@ -22,7 +26,7 @@ pub(crate) struct Tally {
     pub(crate) ready_pure: BTreeSet<StepNo>,
     /// Steps whose next attempt may begin when there is room.
     pub(crate) ready_calls: BTreeSet<StepNo>,
-    /// What sleeps, the first to wake first.
+    /// What sleeps, and the maps under way that may time out; the first to wake first.
     pub(crate) timers: BTreeSet<(Time, StepKey)>,
     /// The maps under way.
     pub(crate) maps: BTreeMap<StepNo, Lanes>,
@@ -42,6 +46,8 @@ pub(crate) struct Lanes {
     /// Items that are not over.
     pub(crate) left: usize,
     pub(crate) failed: usize,
+    /// Of the list that the completed items come to, as JSON.
+    pub(crate) bytes: usize,
     /// The lowest item that failed.
     pub(crate) first_failed: Option<u32>,
     /// Whether its items are made by workers.
@@ -70,6 +76,8 @@ impl Tally {
                 (kind, StepStatus::Pending) if left == 0 => tally.ready(n, is_call(kind)),
                 (Kind::Map(map), StepStatus::Running) => {
                     let lanes = Lanes::count(n, map, &step.items, &mut tally.timers);
+                    let patience = step.wake_at.map(|at| (at, StepKey::step(n)));
+                    tally.timers.extend(patience);
                     tally.maps.insert(n, lanes);
                 }
                 // Left by a dead worker: to be made again.
@@ -139,6 +147,7 @@ impl Lanes {
             max_parallel: map.max_parallel.max(1),
             left: 0,
             failed: 0,
+            bytes: 0,
             first_failed: None,
             calls: is_call(&map.step.kind),
         };
@@ -158,6 +167,10 @@ impl Lanes {
                         lanes.taken += 1;
                     }
                 }
+                StepStatus::Completed => {
+                    let output = item.output.as_deref().unwrap_or(&Value::Null);
+                    lanes.came_to(payload::bytes(output).unwrap_or(PAYLOAD_BYTES_MAX));
+                }
                 StepStatus::Failed | StepStatus::TimedOut => {
                     lanes.failed += 1;
                     lanes.first_failed.get_or_insert(i);
@@ -167,6 +180,17 @@ impl Lanes {
         }
         lanes.move_cursor(items);
         lanes
+    }
+
+    /// Counts the output of an item that completed.
+    pub(crate) fn came_to(&mut self, bytes: usize) {
+        let comma = 1;
+        self.bytes = self.bytes.saturating_add(bytes + comma);
+    }
+
+    /// Says whether its list would be more than a payload may be, whatever the open items come to.
+    pub(crate) fn too_large(&self) -> bool {
+        self.bytes > PAYLOAD_BYTES_MAX
     }
 
     /// Says whether one of its items could begin, as far as the map itself goes.

@@ -1,7 +1,6 @@
 //! Puts the steps that have not begun between those that have.
 
 use stepwell_workflow::plan::Kind;
-use stepwell_workflow::retry::RetryPolicy;
 use stepwell_workflow::{Plan, StepStatus};
 
 use super::{RunStep, StepPage, StepPlace};
@@ -48,11 +47,11 @@ impl Absent<'_> {
         RunStep {
             place,
             name: planned.name.to_string(),
-            kind: word(&planned.kind).to_owned(),
+            kind: planned.word.to_owned(),
             status: self.status,
             generation: self.generation,
             attempt: 0,
-            max_attempts: max_attempts(&planned.kind, planned.retry.as_ref()),
+            max_attempts: i16::try_from(planned.max_attempts()).unwrap_or(i16::MAX),
             input: None,
             output: None,
             error: None,
@@ -72,32 +71,5 @@ pub(super) fn signal(plan: &Plan, step: i16) -> Option<String> {
     match &step.kind {
         Kind::Wait { signal, .. } => Some(signal.to_string()),
         _ => None,
-    }
-}
-
-/// Only what calls out is tried again.
-fn max_attempts(kind: &Kind, retry: Option<&RetryPolicy>) -> i16 {
-    match kind {
-        Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
-            let most = retry.map_or(RetryPolicy::default().max_attempts, |policy| {
-                policy.max_attempts
-            });
-            i16::try_from(most).unwrap_or(i16::MAX)
-        }
-        _ => 1,
-    }
-}
-
-fn word(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Agent { .. } => "agent",
-        Kind::Http { .. } => "http",
-        Kind::Delay(_) => "delay",
-        Kind::Transform { .. } => "transform",
-        Kind::Decide { .. } => "decide",
-        Kind::Map(_) => "map",
-        Kind::Wait { .. } => "wait",
-        Kind::Workflow { .. } => "workflow",
-        Kind::Task { .. } => "task",
     }
 }

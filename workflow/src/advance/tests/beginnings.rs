@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::driver::Driver;
-use super::{attempts, task, transform, wait, with};
+use super::{attempts, task, transform, wait};
 use crate::limits::DEATHS_MAX;
 use crate::{Event, RunStatus};
 
@@ -91,6 +91,8 @@ fn pure_steps_need_no_worker() {
     assert_eq!(run.output("grade"), ruling);
     let output = json!({ "grade": "middle", "sum": 5 });
     assert_eq!(run.run.output.as_deref(), Some(&output));
+    let attempts: Vec<_> = run.run.steps.iter().map(|step| step.attempt).collect();
+    assert_eq!(attempts, [1, 1], "they were made, once");
 }
 
 #[test]
@@ -131,7 +133,10 @@ fn after_a_crash_an_attempt_is_made_again_under_its_number() {
     run.crash();
     run.begin();
     run.expect("running: a running#2, b pending");
-    run.feed(Event::Linger { key: run.key("a") });
+    run.feed(Event::Linger {
+        key: run.key("a"),
+        agent_policy: None,
+    });
     run.crash();
     run.begin();
     run.expect("running: a running#2, b pending");
@@ -147,9 +152,15 @@ fn after_a_crash_an_attempt_is_made_again_under_its_number() {
 fn an_attempt_that_lingers_is_shown_once() {
     let mut run = Driver::begun(json!([task("a", json!({}))]));
     let key = run.key("a");
-    run.feed(Event::Linger { key });
+    run.feed(Event::Linger {
+        key,
+        agent_policy: None,
+    });
     assert!(run.has_row("a"));
-    run.feed(Event::Linger { key });
+    run.feed(Event::Linger {
+        key,
+        agent_policy: None,
+    });
     run.done("a");
     let audit = [
         "run.started",
@@ -187,24 +198,6 @@ fn a_run_that_kills_its_workers_is_failed() {
 }
 
 #[test]
-fn given_back_attempts_do_not_count() {
-    let mut run = Driver::begun(json!([
-        task(
-            "a",
-            with(json!({ "needs": [] }), json!({ "retry": attempts(2) }))
-        ),
-        task("b", json!({ "needs": [] })),
-    ]));
-    run.trips("a");
-    run.pass(1);
-    run.let_go();
-    run.begin();
-    run.expect("running: a running#2, b running#1");
-    run.trips("a");
-    run.expect("failed: a failed, b cancelled");
-}
-
-#[test]
 fn a_draining_run_starts_nothing_but_may_end() {
     let mut run = Driver::begun(json!([task("a", json!({})), task("b", json!({}))]));
     run.run.draining = true;
@@ -220,14 +213,6 @@ fn a_draining_run_starts_nothing_but_may_end() {
     run.run.draining = true;
     run.done("b");
     assert_eq!(run.run.status, RunStatus::Completed);
-}
-
-#[test]
-fn what_is_given_back_may_not_run_twice_if_it_may_run_once() {
-    let once = json!({ "delivery": "at_most_once" });
-    let mut run = Driver::begun(json!([task("a", once)]));
-    run.let_go();
-    assert_eq!(run.store.header.status, RunStatus::Failed);
 }
 
 #[test]

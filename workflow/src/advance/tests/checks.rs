@@ -52,8 +52,13 @@ impl Driver {
             let taken = items.iter().filter(|item| item.lane).count();
             assert_eq!(lanes.taken, taken, "after {after}");
             assert_eq!(
-                (lanes.left, lanes.failed, lanes.first_failed),
-                (counted.left, counted.failed, counted.first_failed),
+                (lanes.left, lanes.failed, lanes.first_failed, lanes.bytes),
+                (
+                    counted.left,
+                    counted.failed,
+                    counted.first_failed,
+                    counted.bytes
+                ),
                 "after {after}"
             );
         }

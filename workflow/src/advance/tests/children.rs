@@ -88,14 +88,115 @@ fn a_failed_child_may_be_started_anew() {
     assert_eq!(run.run.status, RunStatus::Completed);
 }
 
+fn refused(wait: bool, more: Value) -> Value {
+    let config = json!({ "workflow": "refused", "wait": wait });
+    let mut steps = child(config, more);
+    let after = json!({ "name": "after", "type": "transform", "config": { "value": 1 } });
+    steps.as_array_mut().unwrap().push(after);
+    steps
+}
+
 #[test]
-fn an_unknown_workflow_is_not_tried_again() {
-    let mut run = Driver::begun(child(json!({}), json!({ "retry": attempts(5) })));
-    let id = only_child(&run);
-    let unknown = Failure::fatal("unknown_workflow", "there is no workflow `other`");
-    ends(&mut run, id, Err(unknown));
-    run.expect("failed: c failed");
-    assert_eq!(run.run.error.as_ref().unwrap().kind, "unknown_workflow");
+fn a_child_that_cannot_be_started_fails_its_step() {
+    for wait in [true, false] {
+        let run = Driver::begun(refused(wait, json!({ "retry": attempts(5) })));
+        run.expect("failed: c failed, after skipped");
+        let error = run.run.error.as_ref().unwrap();
+        assert_eq!(
+            (error.kind.as_str(), error.step.as_deref()),
+            ("unknown_workflow", Some("c"))
+        );
+        assert_eq!(run.run.steps[0].child_run_id, None);
+        let audit = [
+            "run.started",
+            "step.failed c",
+            "step.skipped after",
+            "run.failed",
+        ];
+        assert_eq!(run.audit(), audit, "it waited for nobody");
+
+        let run = Driver::begun(refused(wait, json!({ "on_error": "continue" })));
+        run.expect("completed: c failed, after completed");
+        let run = Driver::begun(refused(wait, json!({ "on_error": "skip_rest" })));
+        run.expect("completed: c failed, after skipped");
+    }
+}
+
+#[test]
+fn a_child_that_may_be_started_later_is_tried_again() {
+    for wait in [true, false] {
+        let mut run = Driver::new(refused(wait, json!({ "retry": attempts(2) })));
+        run.refusal = Failure::retryable("workflow_lookup", "the database is tired");
+        run.begin();
+        run.expect("waiting: c waiting, after pending");
+        assert_eq!(run.run.blocked_on(&run.plan).unwrap().kind, "retry");
+        run.crash();
+        run.begin();
+        run.pass(1);
+        run.expect("failed: c failed, after skipped");
+        assert_eq!(run.run.steps[0].attempt, 2);
+    }
+}
+
+#[test]
+fn items_that_cannot_be_started_count_as_failed() {
+    let inner = json!({ "type": "workflow", "config": { "workflow": "refused", "wait": false } });
+    let config = json!({ "items": "[1, 2, 3]", "step": inner, "tolerated_failures": 3 });
+    let run = Driver::begun(json!([{ "name": "m", "type": "map", "config": config }]));
+    run.expect("completed: m completed");
+    assert_eq!(run.output("m"), json!([null, null, null]));
+}
+
+#[test]
+fn a_child_is_left_out_where_its_run_fails_before_the_commit() {
+    let other = json!({ "name": "other", "type": "workflow", "needs": [],
+        "config": { "workflow": "other" } });
+    let refused = json!({ "name": "c", "type": "workflow", "needs": [],
+        "config": { "workflow": "refused" } });
+    let run = Driver::begun(json!([other, refused]));
+    run.expect("failed: other cancelled, c failed");
+    assert!(run.store.children.is_empty() && run.cancelled_children.is_empty());
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_decides_nothing() {
+    let mut run = Driver::begun(child(json!({}), json!({})));
+    let key = run.key("c");
+    for child_run_id in [only_child(&run), Uuid::from_u128(1)] {
+        run.feed(Event::ChildStarted { key, child_run_id });
+        assert!(run.last.records.is_empty() && !run.last.commit_first);
+        let failure = Failure::fatal("unknown_workflow", "too late");
+        run.feed(Event::ChildRefused {
+            key,
+            child_run_id,
+            failure,
+        });
+        run.expect("waiting: c waiting");
+    }
+}
+
+#[test]
+fn the_failure_of_a_child_is_told_once() {
+    let told = |cause: Failure| {
+        let mut run = Driver::begun(child(json!({}), json!({})));
+        let id = only_child(&run);
+        ends(&mut run, id, Err(cause));
+        let error = run.run.error.clone().unwrap();
+        assert_eq!(error.kind, "child_failed");
+        error.message.replace(&id.to_string(), "ID")
+    };
+    let mut cause = Failure::fatal("child_input", "it does not fit");
+    assert_eq!(
+        told(cause.clone()),
+        "the child run ID ended: child_input: it does not fit"
+    );
+    cause.step = Some("deep".to_owned());
+    assert_eq!(
+        told(cause),
+        "the child run ID ended at its step `deep`: child_input: it does not fit"
+    );
+    let cancelled = Failure::fatal("child_failed", "the child run was cancelled");
+    assert_eq!(told(cancelled), "the child run was cancelled (ID)");
 }
 
 #[test]

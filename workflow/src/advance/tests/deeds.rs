@@ -1,11 +1,13 @@
 //! What may happen to a run, in words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::driver::Driver;
+use crate::retry::RetryPolicy;
 use crate::{Event, Failure, Outcome};
 
 impl Driver {
@@ -16,12 +18,23 @@ impl Driver {
     }
 
     pub(super) fn end(&mut self, name: &str, outcome: Outcome) {
+        self.end_at(name, None, outcome);
+    }
+
+    /// Ends a call of an agent with this policy.
+    pub(super) fn end_at(
+        &mut self,
+        name: &str,
+        agent_policy: Option<Arc<RetryPolicy>>,
+        outcome: Outcome,
+    ) {
         let key = self.key(name);
         let attempt = self.calls.remove(&key);
         let attempt = attempt.unwrap_or_else(|| panic!("{name} is in flight"));
         self.feed(Event::Outcome {
             key,
             attempt: attempt.attempt,
+            agent_policy,
             outcome,
         });
     }
@@ -42,14 +55,7 @@ impl Driver {
 
     pub(super) fn times_out(&mut self, name: &str) {
         let after = Duration::from_secs(5);
-        let agent_policy = None;
-        self.end(
-            name,
-            Outcome::TimedOut {
-                after,
-                agent_policy,
-            },
-        );
+        self.end(name, Outcome::TimedOut { after });
     }
 
     pub(super) fn signal(&mut self, name: &str, payload: Value) {
@@ -89,6 +95,5 @@ pub(super) fn failed(failure: Failure) -> Outcome {
         failure,
         status: None,
         retry_after: None,
-        agent_policy: None,
     }
 }

@@ -11,8 +11,8 @@ use super::store::Store;
 use crate::plan::Delivery;
 use crate::state::{name_of, planned};
 use crate::{
-    Attempt, Decision, Effect, Event, Plan, Record, RunHeader, RunState, RunStatus, StepKey,
-    StepStatus, Time,
+    Attempt, Decision, Effect, Event, Failure, Plan, Record, RunHeader, RunState, RunStatus,
+    StepKey, StepStatus, Time,
 };
 
 pub(super) struct Driver {
@@ -30,6 +30,8 @@ pub(super) struct Driver {
     pub(super) dies: Dies,
     /// Owners that died in a row.
     pub(super) dead: u16,
+    /// Why no run of the workflow `refused` is started.
+    pub(super) refusal: Failure,
     unsaved_records: Vec<Record>,
     unsaved_rows: BTreeSet<StepKey>,
     /// Steps that completed for good, by what was committed.
@@ -84,6 +86,7 @@ impl Driver {
             last: Decision::default(),
             dies: Dies::Not,
             dead: 0,
+            refusal: Failure::fatal("unknown_workflow", "there is no workflow `refused`"),
             unsaved_records: Vec::new(),
             unsaved_rows: BTreeSet::new(),
             completed: BTreeSet::new(),
@@ -114,6 +117,7 @@ impl Driver {
         let shown = format!("{event:?}");
         let before = self.run.status;
         let mut decision = self.run.advance(&self.plan, event, self.now);
+        self.answer(&mut decision);
         if before.is_terminal() {
             assert!(decision.records.is_empty() && decision.effects.is_empty());
             assert!(decision.touched.is_empty());
@@ -215,7 +219,7 @@ impl Driver {
         self.run.draining = true;
         for key in self.calls.keys().copied().collect::<Vec<_>>() {
             self.calls.remove(&key);
-            self.feed_once(Event::GivenBack { key });
+            self.feed_once(Event::GivenBack { key, begun: true });
         }
         self.commit();
         self.dead = 0;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::deeds::failed;
 use super::driver::Driver;
-use super::{attempts, task};
+use super::{attempts, task, with};
 use crate::retry::RetryPolicy;
 use crate::{Event, Failure, Outcome, RunStatus};
 
@@ -67,7 +67,6 @@ fn the_agent_may_ask_for_more_time() {
         failure: Failure::retryable("http_status", "busy"),
         status: Some(503),
         retry_after: Some(Duration::from_secs(30)),
-        agent_policy: None,
     };
     run.end("a", outcome);
     run.pass(29);
@@ -76,25 +75,68 @@ fn the_agent_may_ask_for_more_time() {
     run.expect("running: a running#2");
 }
 
+fn agent(more: serde_json::Value) -> serde_json::Value {
+    let step = json!({ "name": "a", "type": "agent", "config": { "agent": "scorer", "input": 1 } });
+    json!([with(step, more)])
+}
+
+fn policy(max_attempts: u32) -> Option<Arc<RetryPolicy>> {
+    Some(Arc::new(RetryPolicy {
+        max_attempts,
+        initial_interval_ms: 1000,
+        ..RetryPolicy::default()
+    }))
+}
+
+fn oops() -> Outcome {
+    failed(Failure::retryable("agent_error", "oops"))
+}
+
 #[test]
 fn the_agents_policy_counts_where_the_step_has_none() {
-    let policy = Arc::new(RetryPolicy {
-        max_attempts: 1,
-        ..RetryPolicy::default()
-    });
-    let outcome = |agent_policy| Outcome::Failed {
-        failure: Failure::retryable("agent_error", "oops"),
-        status: None,
-        retry_after: None,
-        agent_policy: Some(agent_policy),
-    };
-    let mut run = Driver::begun(json!([task("a", json!({}))]));
-    run.end("a", outcome(Arc::clone(&policy)));
+    let mut run = Driver::begun(agent(json!({})));
+    run.end_at("a", policy(1), oops());
     assert_eq!(run.run.status, RunStatus::Failed);
-    assert_eq!(run.run.steps[0].max_attempts, 1);
-    let mut run = Driver::begun(json!([task("a", json!({ "retry": attempts(3) }))]));
-    run.end("a", outcome(policy));
+    let mut run = Driver::begun(agent(json!({ "retry": attempts(3) })));
+    run.end_at("a", policy(1), oops());
     assert_eq!(run.run.status, RunStatus::Waiting);
+}
+
+#[test]
+fn the_attempts_of_the_policy_in_force_are_shown() {
+    let check = |run: &Driver, expected| {
+        let row = run.run.snapshot(&run.plan, run.key("a"));
+        assert_eq!(row.max_attempts, expected);
+    };
+    let mut run = Driver::begun(agent(json!({})));
+    run.end_at("a", policy(7), Outcome::Completed(json!(1)));
+    check(&run, 7);
+    let mut run = Driver::begun(agent(json!({ "retry": attempts(2) })));
+    run.end_at("a", policy(7), Outcome::Completed(json!(1)));
+    check(&run, 2);
+
+    let linger = |run: &mut Driver, agent_policy| {
+        let key = run.key("a");
+        run.feed(Event::Linger { key, agent_policy });
+    };
+    let mut run = Driver::begun(agent(json!({})));
+    linger(&mut run, policy(7));
+    check(&run, 7);
+    run.crash();
+    check(&run, 7);
+    run.begin();
+    check(&run, 7);
+    run.end_at("a", policy(1), oops());
+    check(&run, 1);
+    run.retry(None, false);
+    check(&run, 1);
+
+    // Its start is stored before the policy is known.
+    let mut run = Driver::begun(agent(json!({ "delivery": "at_most_once" })));
+    check(&run, 3);
+    linger(&mut run, policy(7));
+    run.crash();
+    check(&run, 7);
 }
 
 #[test]
@@ -116,6 +158,7 @@ fn an_outcome_of_another_attempt_decides_nothing() {
         run.feed(Event::Outcome {
             key: run.key("a"),
             attempt,
+            agent_policy: None,
             outcome: Outcome::Completed(json!(1)),
         });
         run.expect("waiting: a waiting#1");

@@ -82,10 +82,11 @@ fn simple() -> impl Strategy<Value = Value> {
         1 => Just(json!({ "type": "transform", "config": { "value": [1] } })),
         1 => Just(json!({ "type": "delay", "config": { "duration": 2 } })),
         2 => waits.prop_map(|config| json!({ "type": "wait", "config": config })),
-        1 => (1..3_u32, any::<bool>()).prop_map(|(max, wait)| json!({
-            "type": "workflow", "retry": attempts(max),
-            "config": { "workflow": "other", "input": {}, "wait": wait },
-        })),
+        1 => (1..3_u32, any::<bool>(), prop::bool::weighted(0.3)).prop_map(|(max, wait, refused)| {
+            let workflow = if refused { "refused" } else { "other" };
+            let config = json!({ "workflow": workflow, "input": {}, "wait": wait });
+            json!({ "type": "workflow", "retry": attempts(max), "config": config })
+        }),
     ]
 }
 
@@ -99,9 +100,15 @@ fn step() -> impl Strategy<Value = Value> {
     });
     let kinds = prop_oneof![3 => simple(), 1 => map];
     let on_error = prop_oneof![4 => Just("fail"), 2 => Just("continue"), 1 => Just("skip_rest")];
-    (kinds, on_error, prop::bool::weighted(0.85)).prop_map(|(step, on_error, wanted)| {
+    let patience = prop::option::weighted(0.3, 1_000..6_000_u32);
+    let wanted = prop::bool::weighted(0.85);
+    (kinds, on_error, wanted, patience).prop_map(|(step, on_error, wanted, patience)| {
         let when = if wanted { "true" } else { "1 > 2" };
-        with(step, json!({ "on_error": on_error, "when": when }))
+        let step = with(step, json!({ "on_error": on_error, "when": when }));
+        match patience {
+            Some(ms) => with(step, json!({ "timeout_ms": ms })),
+            None => step,
+        }
     })
 }
 
@@ -145,19 +152,15 @@ impl Driver {
             }
             Happening::TimesOut(n) => {
                 let after = std::time::Duration::from_secs(1);
-                let agent_policy = None;
-                self.flying_ends(
-                    n,
-                    Outcome::TimedOut {
-                        after,
-                        agent_policy,
-                    },
-                );
+                self.flying_ends(n, Outcome::TimedOut { after });
             }
             Happening::Stale(n) => self.stale_outcome(n),
             Happening::Lingers(n) => {
                 if let Some(key) = pick(n, self.calls.keys()) {
-                    self.feed(Event::Linger { key });
+                    self.feed(Event::Linger {
+                        key,
+                        agent_policy: None,
+                    });
                 }
             }
             Happening::ChildEnds(n, ok) => self.child_ends(n, ok),
@@ -191,6 +194,7 @@ impl Driver {
             self.feed(Event::Outcome {
                 key,
                 attempt,
+                agent_policy: None,
                 outcome,
             });
         }
@@ -206,6 +210,7 @@ impl Driver {
                 self.feed(Event::Outcome {
                     key,
                     attempt,
+                    agent_policy: None,
                     outcome,
                 });
                 assert!(self.last.records.is_empty() && self.last.touched.is_empty());

@@ -168,6 +168,7 @@ fn ten_thousand_items_cost_no_more_each_than_ten() {
         let event = Event::Outcome {
             key,
             attempt: 1,
+            agent_policy: None,
             outcome,
         };
         let decision = state.advance(&plan, event, run.now);

@@ -5,6 +5,7 @@
     reason = "a test that meets the unexpected should stop, and reads better with values"
 )]
 
+mod asking;
 mod beginnings;
 mod cancels;
 mod checks;
@@ -12,9 +13,11 @@ mod children;
 mod deeds;
 mod driver;
 mod failures;
+mod given_back;
 mod interleavings;
 mod maps;
 mod pauses;
+mod payloads;
 mod retries;
 mod signals;
 mod store;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::driver::Driver;
-use super::task;
+use super::{attempts, task, with};
 use crate::RunStatus;
 
 #[test]
@@ -94,4 +94,138 @@ fn a_run_that_takes_too_long_times_out_even_while_paused() {
             "the timeout counts anew"
         );
     }
+}
+
+/// Returns the longest fraction of a second in a text: its digits.
+fn longest_fraction(text: &str) -> usize {
+    let fractions = text.split('.').skip(1);
+    let digits = fractions.map(|rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    digits.max().unwrap_or(0)
+}
+
+#[test]
+fn times_are_kept_in_whole_microseconds() {
+    let thirds = json!({ "max_attempts": 3, "initial_interval_ms": 1000,
+        "backoff_coefficient": 1.0, "jitter": 0.333_333_33 });
+    let tried = task("s", json!({ "retry": thirds }));
+    let step = |kind, config| step(kind, config, json!({})).take()[0].take();
+    for step in [
+        step("delay", json!({ "duration": 0.333_333_333 })),
+        step("delay", json!({ "duration": "${1.0 / 3.0}" })),
+        step(
+            "delay",
+            json!({ "until": "2027-01-15T08:01:00.123456789Z" }),
+        ),
+        step("wait", json!({ "signal": "go", "timeout_ms": 1 })),
+        step("workflow", json!({ "workflow": "other" })),
+        tried,
+    ] {
+        let mut run = Driver::new(json!([step]));
+        run.now += chrono::TimeDelta::nanoseconds(123_456_789);
+        run.begin();
+        if run.calls.contains_key(&run.key("s")) {
+            run.trips("s");
+        }
+        let blocked = run.run.blocked_on(&run.plan).unwrap();
+        let row = run.run.snapshot(&run.plan, run.key("s"));
+        assert_eq!(blocked.until, row.wake_at, "{step}");
+        let records = run.store.records.iter();
+        let details: Vec<_> = records.map(|record| record.detail.clone()).collect();
+        let since = serde_json::to_string(&blocked).unwrap();
+        assert_eq!(longest_fraction(&since), 6, "{since}");
+        let shown = format!("{} {:?}", json!(details), row);
+        assert!(longest_fraction(&shown) <= 6, "{shown}");
+    }
+}
+
+fn step(kind: &str, config: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+    let step = json!({ "name": "s", "type": kind, "config": config, "timeout_ms": 2000 });
+    json!([with(step, more)])
+}
+
+#[test]
+fn a_child_may_be_given_only_so_much_time() {
+    let child = json!({ "workflow": "other" });
+    let mut run = Driver::begun(step(
+        "workflow",
+        child.clone(),
+        json!({ "retry": attempts(2) }),
+    ));
+    let blocked = run.run.blocked_on(&run.plan).unwrap();
+    assert_eq!(
+        (blocked.kind, blocked.until),
+        ("child", run.run.next_wake())
+    );
+    let first = *run.store.children.keys().next().unwrap();
+    run.crash();
+    run.begin();
+    run.pass(2);
+    assert_eq!(run.cancelled_children, [first]);
+    assert_eq!(run.run.blocked_on(&run.plan).unwrap().kind, "retry");
+    run.pass(1);
+    assert_eq!(run.store.children.len(), 1, "its next child");
+    run.pass(2);
+    run.expect("failed: s timed_out");
+    assert_eq!(run.run.error.as_ref().unwrap().kind, "timeout");
+    assert!(run.store.children.is_empty());
+
+    // One that ends in time leaves no alarm behind.
+    let mut run = Driver::begun(step("workflow", child, json!({ "retry": attempts(2) })));
+    let (&child_run_id, &key) = run.store.children.iter().next().unwrap();
+    run.store.children.clear();
+    let result = Err(crate::Failure::fatal("task_error", "no luck"));
+    run.feed(crate::Event::ChildEnded {
+        key,
+        child_run_id,
+        result,
+    });
+    run.pass(1);
+    run.pass(1);
+    run.expect("waiting: s waiting");
+}
+
+#[test]
+fn a_map_may_be_given_only_so_much_time() {
+    let inner = json!({ "type": "wait", "config": { "signal": "go" } });
+    let config = json!({ "items": "[1, 2]", "step": inner });
+    let mut run = Driver::begun(step("map", config, json!({ "on_error": "continue" })));
+    run.expect("waiting: s running");
+    assert_eq!(run.run.blocked_on(&run.plan).unwrap().kind, "signal");
+    run.signal("go", json!(1));
+    run.crash();
+    run.begin();
+    run.pass(1);
+    run.expect("waiting: s running");
+    run.pass(1);
+    run.expect("completed: s timed_out");
+    let rows = run.store.newest();
+    assert!(rows.iter().all(|row| row.status.is_terminal()), "{rows:?}");
+}
+
+#[test]
+fn a_wait_has_the_patience_of_its_step_where_it_has_none_itself() {
+    let mut run = Driver::begun(step("wait", json!({ "signal": "go" }), json!({})));
+    run.pass(2);
+    run.expect("failed: s timed_out");
+    let config = json!({ "signal": "go", "timeout_ms": 5000, "on_timeout": "continue" });
+    let mut run = Driver::begun(step("wait", config, json!({})));
+    run.pass(4);
+    run.expect("waiting: s waiting");
+    run.pass(1);
+    run.expect("completed: s completed");
+}
+
+#[test]
+fn the_record_of_a_run_that_timed_out_says_why() {
+    let definition = json!({ "name": "tested", "timeout_ms": 1000,
+        "steps": [{ "name": "w", "type": "wait", "config": { "signal": "go" } }] });
+    let mut run = Driver::of(definition, json!({}));
+    run.begin();
+    run.pass(1);
+    let record = run.store.records.last().unwrap();
+    assert_eq!(record.action, "run.timed_out");
+    assert_eq!(
+        record.detail.as_ref().unwrap()["error"]["type"],
+        "run_timeout"
+    );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::workflow_name;
+use super::{WORKFLOW, workflow_name};
 use crate::limits::{MAP_ITEMS_MAX, PARALLEL_DEFAULT, PARALLEL_MAX};
 use crate::plan::site::Site;
 use crate::plan::{Delivery, Kind, Map, OnError, PlannedStep, step};
@@ -46,6 +46,7 @@ fn workflow_step(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Planned
     let input = site.template_at(&pointer, &json!("${item}"))?;
     Some(PlannedStep {
         name: Arc::clone(name),
+        word: WORKFLOW,
         kind: Kind::Workflow {
             workflow,
             version: None,
