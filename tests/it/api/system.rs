@@ -85,3 +85,17 @@ async fn a_process_that_stops_is_not_ready() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_start_is_without_complaints() {
+    with_app(async |app| {
+        app.api.get("/version").await.of(200);
+        let log = app.processes[0].log();
+        let complaints: Vec<_> = log
+            .lines()
+            .filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\""))
+            .collect();
+        assert!(complaints.is_empty(), "{complaints:#?}");
+    })
+    .await;
+}

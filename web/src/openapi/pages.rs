@@ -21,24 +21,23 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
 #[must_use]
 pub fn pages(document: &OpenApi) -> Router {
     let json = document.to_json().unwrap_or_default();
-    let fixed = |path: &str, kind, body: Bytes, gzip| {
-        Router::with_path(path).get(Fixed { kind, body, gzip })
-    };
+    let fixed = |kind, body: Bytes, gzip| Router::new().get(Fixed { kind, body, gzip });
+    let fixed_at =
+        |path: &str, kind, body, gzip| Router::with_path(path).push(fixed(kind, body, gzip));
     let page = |router: Router| Router::new().hoop(policy).push(router);
     Router::new()
-        .push(fixed(
+        .push(fixed_at(
             "openapi.json",
             "application/json",
             Bytes::from(json),
             false,
         ))
         .push(page(fixed(
-            "",
             "text/html; charset=utf-8",
             Bytes::from_static(LANDING.as_bytes()),
             false,
         )))
-        .push(fixed(
+        .push(fixed_at(
             "redoc/redoc.js",
             "text/javascript; charset=utf-8",
             Bytes::from_static(REDOC_SCRIPT),
