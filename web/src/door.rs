@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::FutureExt;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::App;
 use crate::limits::{REQUEST_TIMEOUT, REQUESTS_MAX};
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{self, Fault, Kind, Problem};
 use crate::request_id::{self, RequestId};
+use crate::head;
 
 /// Health and measurements answer also when the server is full: that is when they are needed.
 const ALWAYS_OPEN: &[&str] = &["/health", "/health/live", "/health/ready", "/metrics"];
@@ -96,6 +97,10 @@ impl Handler for Door {
             if let Err(problem) = passed {
                 ctrl.skip_rest();
                 problem.render(req.uri().path(), &id.0, res);
+            }
+            if req.method() == Method::HEAD {
+                problem::unanswered(req, depot, res);
+                head::measure(res);
             }
             self.note(req, res, begun);
         }

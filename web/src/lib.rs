@@ -13,6 +13,7 @@ pub mod door;
 pub mod etag;
 pub mod example;
 pub mod extract;
+pub mod head;
 pub mod idempotency;
 pub mod json;
 pub mod labels;
@@ -52,7 +53,9 @@ pub fn api() -> Router {
 pub fn service(app: App) -> Service {
     let api = api();
     let document = openapi::document(&api);
-    Service::new(Router::new().push(api).push(openapi::pages(&document)))
+    let mut router = Router::new().push(api).push(openapi::pages(&document));
+    head::mirror(&mut router);
+    Service::new(router)
         .hoop(door::Door::new(app))
         .catcher(problem::catcher())
 }

@@ -4,6 +4,7 @@ mod agents;
 mod documents;
 mod everywhere;
 mod execute;
+mod head;
 mod idempotency;
 mod lists;
 mod runs;

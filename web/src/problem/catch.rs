@@ -28,21 +28,33 @@ impl Handler for Unanswered {
         res: &mut Response,
         _ctrl: &mut FlowCtrl,
     ) {
-        let kind = Kind::of_status(res.status_code.unwrap_or(StatusCode::NOT_FOUND));
-        let path = req.uri().path();
-        let detail = match kind {
-            Kind::NotFound => {
-                format!("There is nothing at {path}. /openapi.json lists every path.")
-            }
-            Kind::MethodNotAllowed => {
-                format!(
-                    "{path} does not answer to {}. Allow lists what it does.",
-                    req.method()
-                )
-            }
-            Kind::Internal => INTERNAL_DETAIL.into(),
-            other => format!("{}.", other.title()),
-        };
-        Problem::new(kind, detail).render(path, &RequestId::of(depot), res);
+        render(req, depot, res);
     }
+}
+
+/// Answers a HEAD request that no handler answered: the framework asks its catcher for all but those.
+pub fn unanswered(req: &Request, depot: &Depot, res: &mut Response) {
+    let is_error = res.status_code.is_some_and(|status| status.as_u16() >= 400);
+    if is_error && res.body.is_none() {
+        render(req, depot, res);
+    }
+}
+
+fn render(req: &Request, depot: &Depot, res: &mut Response) {
+    let kind = Kind::of_status(res.status_code.unwrap_or(StatusCode::NOT_FOUND));
+    let path = req.uri().path();
+    let detail = match kind {
+        Kind::NotFound => {
+            format!("There is nothing at {path}. /openapi.json lists every path.")
+        }
+        Kind::MethodNotAllowed => {
+            format!(
+                "{path} does not answer to {}. Allow lists what it does.",
+                req.method()
+            )
+        }
+        Kind::Internal => INTERNAL_DETAIL.into(),
+        other => format!("{}.", other.title()),
+    };
+    Problem::new(kind, detail).render(path, &RequestId::of(depot), res);
 }

@@ -11,7 +11,7 @@ use salvo::{Depot, Request, Response, Writer, async_trait};
 use serde::Serialize;
 use stepwell_workflow::validate::Finding;
 
-pub use catch::catcher;
+pub use catch::{catcher, unanswered};
 pub use document::describe;
 pub use kind::Kind;
 
