@@ -15,7 +15,7 @@ use crate::App;
 use crate::limits::{REQUEST_TIMEOUT, REQUESTS_MAX};
 use crate::problem::{self, Fault, Kind, Problem};
 use crate::request_id::{self, RequestId};
-use crate::head;
+use crate::{head, leftover};
 
 /// Health and measurements answer also when the server is full: that is when they are needed.
 const ALWAYS_OPEN: &[&str] = &["/health", "/health/live", "/health/ready", "/metrics"];
@@ -102,6 +102,7 @@ impl Handler for Door {
                 problem::unanswered(req, depot, res);
                 head::measure(res);
             }
+            leftover::discard(req);
             self.note(req, res, begun);
         }
         .instrument(span)

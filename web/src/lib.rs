@@ -17,6 +17,7 @@ pub mod head;
 pub mod idempotency;
 pub mod json;
 pub mod labels;
+pub mod leftover;
 pub mod limits;
 pub mod list;
 pub mod metrics;

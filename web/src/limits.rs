@@ -4,6 +4,12 @@ use std::time::Duration;
 
 /// Bytes of a request body: the largest payload that a run carries, with room for what wraps it.
 pub const BODY_BYTES_MAX: usize = 4 << 20;
+/// Bytes that are read and thrown away of a body that was answered before its end: twice the largest
+/// body of any route. A client that sends on meanwhile would else find its connection broken, and
+/// never see the answer.
+pub const LEFTOVER_BYTES_MAX: u64 = 64 << 20;
+/// How long that may take: 64 MiB at the pace of a home connection.
+pub const LEFTOVER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Header fields of a request; browsers and proxies send about thirty.
 pub const HEADERS_MAX: usize = 100;
 /// Bytes of a request's head: eight times what proxies commonly pass.

@@ -9,5 +9,6 @@ mod idempotency;
 mod lists;
 mod runs;
 mod system;
+mod too_large;
 mod validation;
 mod workflows;

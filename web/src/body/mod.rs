@@ -4,7 +4,7 @@
 mod parse;
 
 use bytes::Bytes;
-use salvo::http::ParseError;
+use futures::StreamExt;
 use salvo::oapi::{Components, Content, Operation, RequestBody, Required, ToSchema};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 use serde::de::DeserializeOwned;
@@ -85,11 +85,15 @@ fn document<T: ToSchema + Example>(
     );
 }
 
-/// Reads the whole body, within the limit. May be called again: the bytes are kept.
+/// Reads the whole body, within the limit. May be called again: the bytes are kept. Of a body that
+/// is too large the rest stays where it is (see [`crate::leftover`]).
 ///
 /// # Errors
 /// 413 beyond the limit, 400 when the connection breaks.
 pub(crate) async fn read(req: &mut Request) -> Result<Bytes, Problem> {
+    if let Some(Kept(bytes)) = req.extensions().get() {
+        return Ok(bytes.clone());
+    }
     let most = req
         .extensions()
         .get()
@@ -108,15 +112,34 @@ pub(crate) async fn read(req: &mut Request) -> Result<Bytes, Problem> {
     if announced.is_some_and(|bytes| bytes > most as u64) {
         return Err(too_large());
     }
-    match req.payload_with_max_size(most).await {
-        Ok(bytes) => Ok(bytes.clone()),
-        Err(ParseError::PayloadTooLarge) => Err(too_large()),
-        Err(_) => Err(Problem::new(
-            Kind::BadRequest,
-            "The body could not be read to its end.",
-        )),
+    let mut body = req.take_body();
+    let (mut pieces, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.next().await {
+        let frame = frame.map_err(|_| {
+            Problem::new(Kind::BadRequest, "The body could not be read to its end.")
+        })?;
+        // Trailers say nothing to us.
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        length += piece.len();
+        if length > most {
+            req.replace_body(body);
+            return Err(too_large());
+        }
+        pieces.push(piece);
     }
+    let bytes = match pieces.as_slice() {
+        [whole] => whole.clone(),
+        pieces => Bytes::from(pieces.concat()),
+    };
+    req.extensions_mut().insert(Kept(bytes.clone()));
+    Ok(bytes)
 }
+
+/// A body that was read.
+#[derive(Clone)]
+struct Kept(Bytes);
 
 /// Gives a route another limit than [`BODY_BYTES_MAX`], in bytes.
 #[derive(Clone, Copy, Debug)]
