@@ -1,5 +1,8 @@
 //! `stepwell api`: the API alone, on a database that others share.
 
+use stepwell::queue::Store;
+use tokio_util::sync::CancellationToken;
+
 use super::{Given, parts, print};
 use crate::config::{database, process, server};
 use crate::shutdown;
@@ -31,17 +34,29 @@ impl Api {
         }
         // While the database is away it serves all the same: `/health` says so, and a supervisor
         // need not restart what is not broken.
-        let (served, checked) = tokio::join!(
+        let (served, kept) = tokio::join!(
             parts::until_first_failure(bound.serve(), "API", &stop),
             async {
-                let checked = parts::check_schema(&store, &stop).await;
-                if checked.is_err() {
+                let kept = keep(&store, &stop).await;
+                if kept.is_err() {
                     stop.cancel();
                 }
-                checked
+                kept
             },
         );
         store.close().await;
-        checked.map(|_| ()).and(served)
+        kept.and(served)
     }
+}
+
+/// Waits for the database, checks its schema, and then keeps partitions ahead of time: an API may
+/// take runs for days before the first worker starts.
+async fn keep(store: &Store, stop: &CancellationToken) -> anyhow::Result<()> {
+    if parts::check_schema(store, stop).await? {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = store.maintain(stop.clone()) => {}
+        }
+    }
+    Ok(())
 }

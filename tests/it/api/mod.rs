@@ -10,5 +10,6 @@ mod lists;
 mod runs;
 mod system;
 mod too_large;
+mod upkeep;
 mod validation;
 mod workflows;
