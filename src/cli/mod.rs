@@ -3,6 +3,7 @@
 mod api;
 mod apply;
 mod client;
+mod measure;
 mod migrate;
 mod openapi;
 mod parts;

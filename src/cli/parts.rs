@@ -1,5 +1,6 @@
 //! What `up`, `api` and `worker` are put together from.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -15,6 +16,9 @@ use crate::config::server::Server;
 
 /// Between looks at a database that is away.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long answers about a worker may take once it has ended: none of them takes long.
+const PROBES_GRACE: Duration = Duration::from_secs(1);
 
 /// Opens the store. The database may be away.
 pub(super) fn open(database: &Database) -> anyhow::Result<Store> {
@@ -56,13 +60,32 @@ pub(super) async fn bind(
     store: &Store,
     stop: &CancellationToken,
 ) -> anyhow::Result<Bound> {
-    let options = WebOptions {
-        listen: server.address,
-        stop_grace: process.grace,
-        environment: process.environment.clone(),
-    };
+    let options = web_options(server.address, process);
     let bound = stepwell_web::bind(options, store.clone(), stop.clone()).await;
     bound.context("the API does not start (--port takes another port, 0 any free one)")
+}
+
+/// Binds the socket through which a worker is watched.
+pub(super) async fn bind_probes(
+    listen: SocketAddr,
+    process: &Process,
+    store: &Store,
+    stop: &CancellationToken,
+) -> anyhow::Result<Bound> {
+    let options = WebOptions {
+        stop_grace: PROBES_GRACE,
+        ..web_options(listen, process)
+    };
+    let bound = stepwell_web::bind_probes(options, store.clone(), stop.clone()).await;
+    bound.context("the worker cannot be watched there (--health-listen takes another address)")
+}
+
+fn web_options(listen: SocketAddr, process: &Process) -> WebOptions {
+    WebOptions {
+        listen,
+        stop_grace: process.grace,
+        environment: process.environment.clone(),
+    }
 }
 
 /// Makes a worker that offers no tasks of its own.

@@ -6,7 +6,7 @@ use anyhow::Context;
 use stepwell::queue::{Error, Store};
 use tokio_util::sync::CancellationToken;
 
-use super::{Given, parts, print};
+use super::{Given, measure, parts, print};
 use crate::config::{database, embedded as embedded_config, process, server, worker};
 use crate::embedded::{Options, Private};
 use crate::shutdown;
@@ -91,6 +91,7 @@ impl Parts {
         migrate(&store, stop).await?;
         let bound = parts::bind(self.server, &self.process, &store, stop).await?;
         let runtime = parts::worker(self.worker, &store)?;
+        measure::worker(&bound.app().metrics, &runtime);
         announce(bound.address(), private.as_deref(), self.json)?;
         let served = async {
             let (api, worker) = tokio::join!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Mistake, database, embedded, log, process, server, worker};
+use super::{Mistake, database, embedded, health, log, process, server, worker};
 
 /// Read from the working directory when no file is named.
 const DEFAULT_PATH: &str = "stepwell.toml";
@@ -16,6 +16,7 @@ pub(crate) struct File {
     pub(crate) database: database::Layer,
     pub(crate) server: server::Layer,
     pub(crate) worker: worker::Layer,
+    pub(crate) health: health::Layer,
     pub(crate) embedded: embedded::Layer,
     pub(crate) log: log::Layer,
     pub(crate) process: process::Layer,
@@ -51,6 +52,7 @@ mod tests {
     fn every_section_is_read() {
         let file = File::parse(
             "[database]\npool_max = 7\n[server]\nport = 9999\n[worker]\nqueues = ['a', 'b']\n\
+             [health]\nlisten = '127.0.0.1:1'\n\
              [embedded]\ndata_dir = '/x'\n[log]\nformat = 'json'\n[process]\ngrace_seconds = 3\n",
         )
         .unwrap();

@@ -8,6 +8,7 @@ pub(crate) mod database;
 pub(crate) mod embedded;
 pub(crate) mod environment;
 pub(crate) mod file;
+pub(crate) mod health;
 pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod server;

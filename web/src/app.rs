@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::WebOptions;
 use crate::extract::{Take, extractor};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Survey, loop_samples};
 use crate::problem::Problem;
 
 /// The state of one server. Cheap to clone; an endpoint takes it as a parameter.
@@ -18,6 +18,7 @@ pub struct App {
     pub store: Store,
     pub options: Arc<WebOptions>,
     pub metrics: Arc<Metrics>,
+    pub survey: Arc<Survey>,
     /// Cancelled when the server is to stop.
     pub shutdown: CancellationToken,
 }
@@ -26,10 +27,15 @@ impl App {
     /// Makes the state of a server that stops when `shutdown` is cancelled.
     #[must_use]
     pub fn new(options: WebOptions, store: Store, shutdown: CancellationToken) -> Self {
+        let (metrics, survey) = (Metrics::new(), Arc::<Survey>::default());
+        let (counters, asked) = (store.counters(), Arc::clone(&survey));
+        metrics.add(move || loop_samples(&counters));
+        metrics.add(move || asked.samples());
         Self {
             store,
             options: Arc::new(options),
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::new(metrics),
+            survey,
             shutdown,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Endpoints are `#[endpoint]` functions that take extractors and return answers; both write
 //! themselves into the OpenAPI document. [`bind`] opens the socket, [`Bound::serve`] serves.
+//! A process without an API is watched through [`bind_probes`].
 
 pub mod actor;
 pub mod agents;
@@ -34,7 +35,7 @@ pub mod system;
 pub mod workflows;
 
 pub use app::App;
-pub use server::{Bound, ServeError, WebOptions, bind};
+pub use server::{Bound, ServeError, WebOptions, bind, bind_probes};
 
 use salvo::{Router, Service};
 
@@ -54,7 +55,16 @@ pub fn api() -> Router {
 pub fn service(app: App) -> Service {
     let api = api();
     let document = openapi::document(&api);
-    let mut router = Router::new().push(api).push(openapi::pages(&document));
+    behind_door(app, Router::new().push(api).push(openapi::pages(&document)))
+}
+
+/// Returns the service of a process without an API: what tells how it is.
+#[must_use]
+pub fn probes(app: App) -> Service {
+    behind_door(app, system::routes())
+}
+
+fn behind_door(app: App, mut router: Router) -> Service {
     head::mirror(&mut router);
     Service::new(router)
         .hoop(door::Door::new(app))

@@ -15,7 +15,7 @@ use crate::limits::{
     BODY_GAP_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, IDLE_TIMEOUT,
     STREAMS_MAX,
 };
-use crate::{App, service};
+use crate::{App, probes, service};
 
 /// How the server listens and what it says of itself.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Bound {
     }
 }
 
-/// Binds the socket. From now on connections wait in its queue.
+/// Binds the socket of the API. From now on connections wait in its queue.
 ///
 /// # Errors
 /// [`ServeError::Bind`] when the address is taken or not ours.
@@ -66,12 +66,27 @@ pub async fn bind(
     store: Store,
     shutdown: CancellationToken,
 ) -> Result<Bound, ServeError> {
-    let address = options.listen;
+    listen(App::new(options, store, shutdown), service).await
+}
+
+/// Binds a socket for those who watch a process that has no API: health, version and measurements.
+///
+/// # Errors
+/// As [`bind`].
+pub async fn bind_probes(
+    options: WebOptions,
+    store: Store,
+    shutdown: CancellationToken,
+) -> Result<Bound, ServeError> {
+    listen(App::new(options, store, shutdown), probes).await
+}
+
+async fn listen(app: App, service: fn(App) -> Service) -> Result<Bound, ServeError> {
+    let address = app.options.listen;
     let refused = |source| ServeError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     let acceptor = TcpAcceptor::try_from(listener).map_err(refused)?;
-    let app = App::new(options, store, shutdown);
     Ok(Bound {
         acceptor,
         address,
@@ -99,6 +114,16 @@ impl Bound {
     /// # Errors
     /// [`ServeError::Serve`].
     pub async fn serve(self) -> Result<(), ServeError> {
+        let end = self.app.shutdown.clone();
+        self.serve_until(end).await
+    }
+
+    /// As [`Bound::serve`], until another token is cancelled: `/health/ready` says so from the
+    /// cancellation of the first one.
+    ///
+    /// # Errors
+    /// [`ServeError::Serve`].
+    pub async fn serve_until(self, end: CancellationToken) -> Result<(), ServeError> {
         let fuse = FuseConfig::default()
             .with_http1_header_timeout(HEADER_TIMEOUT)
             .with_connection_idle_timeout(IDLE_TIMEOUT)
@@ -119,7 +144,7 @@ impl Bound {
         tokio::pin!(serving);
         tokio::select! {
             ended = &mut serving => return ended.map_err(ServeError::Serve),
-            () = self.app.shutdown.cancelled() => {}
+            () = end.cancelled() => {}
         }
         handle.stop_graceful(self.app.options.stop_grace);
         serving.await.map_err(ServeError::Serve)

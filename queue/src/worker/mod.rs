@@ -3,8 +3,10 @@
 //!
 //! [`life`] is what its loops share, [`heartbeat`] keeps it alive, [`owner`] asks whether it still
 //! is, [`rescue`] frees the jobs of dead ones, [`reconcile`] frees jobs of its own that it may have
-//! lost sight of, [`watch`] tells drivers of messages.
+//! lost sight of, [`watch`] tells drivers of messages, [`census`] counts
+//! those that live.
 
+mod census;
 mod heartbeat;
 mod life;
 pub(crate) mod owner;
@@ -19,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use census::Census;
 pub(crate) use life::Life;
 
 use crate::backend::Backend;

@@ -7,6 +7,7 @@ mod execute;
 mod head;
 mod idempotency;
 mod lists;
+mod metrics;
 mod runs;
 mod system;
 mod too_large;

@@ -9,6 +9,7 @@ use salvo::{Depot, Request, Response, Writer, async_trait};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stepwell_queue::migrate::Standing;
+use stepwell_queue::{Error, Store};
 
 use crate::App;
 use crate::answer::{Found, Result};
@@ -61,11 +62,14 @@ pub struct Ready {
     migrations: &'static str,
     /// Whether the server is on its way out.
     shutting_down: bool,
+    /// What an operator should look into. It does not make the server less ready.
+    warnings: Vec<String>,
 }
 
 impl Example for Ready {
     fn example() -> Value {
-        json!({"status": "ready", "database": "connected", "migrations": "current", "shutting_down": false})
+        json!({"status": "ready", "database": "connected", "migrations": "current",
+            "shutting_down": false, "warnings": []})
     }
 }
 
@@ -134,12 +138,17 @@ pub async fn live(_query: Query<Nothing>) -> Result<Found<Live>> {
 /// binary, and the server is not on its way out.
 #[endpoint(operation_id = "ready")]
 pub async fn ready(app: App, _query: Query<Nothing>) -> Checked<Ready> {
-    let standing = tokio::time::timeout(HEALTH_TIMEOUT, app.store.standing()).await;
-    let (database, migrations) = match standing {
-        Ok(Ok(Standing::Current)) => ("connected", "current"),
-        Ok(Ok(Standing::Behind)) => ("connected", "behind"),
-        Ok(Ok(Standing::Ahead)) => ("connected", "ahead"),
-        Ok(Err(_)) | Err(_) => ("disconnected", "unknown"),
+    let looked = tokio::time::timeout(HEALTH_TIMEOUT, look(&app.store)).await;
+    let (database, migrations, warnings) = match looked {
+        Ok(Ok((standing, warnings))) => {
+            let migrations = match standing {
+                Standing::Current => "current",
+                Standing::Behind => "behind",
+                Standing::Ahead => "ahead",
+            };
+            ("connected", migrations, warnings)
+        }
+        Ok(Err(_)) | Err(_) => ("disconnected", "unknown", Vec::new()),
     };
     let shutting_down = app.shutdown.is_cancelled();
     let well = migrations == "current" && !shutting_down;
@@ -150,6 +159,22 @@ pub async fn ready(app: App, _query: Query<Nothing>) -> Checked<Ready> {
             database,
             migrations,
             shutting_down,
+            warnings,
         },
     }
+}
+
+/// Asks how the schema stands, and what an operator should know of what is in it.
+async fn look(store: &Store) -> std::result::Result<(Standing, Vec<String>), Error> {
+    let standing = store.standing().await?;
+    let used = match standing {
+        Standing::Current => store.partition_alarm().await?,
+        Standing::Behind | Standing::Ahead => Vec::new(),
+    };
+    let warnings = used.into_iter().map(|table| {
+        format!(
+            "stepwell.{table} holds rows: a clock is wrong, or partitions were not made in time"
+        )
+    });
+    Ok((standing, warnings.collect()))
 }

@@ -1,4 +1,9 @@
-//! What the server measures of itself, as Prometheus reads it.
+//! What the process measures, as Prometheus reads it: requests here, and what [`sample`] reads from
+//! elsewhere when it is asked, [`loops`] from the store and [`survey`] from the database.
+
+mod loops;
+mod sample;
+mod survey;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,7 +14,16 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+pub(crate) use loops::samples as loop_samples;
+pub use sample::{Kind, Labels, Sample};
+pub use survey::Survey;
+
+use sample::Source;
+
+use crate::system::{COMMIT, VERSION};
 
 /// Upper bounds of the latency buckets, seconds: from a cached read to the longest wait.
 const LATENCY_BUCKETS: [f64; 13] = [
@@ -44,6 +58,8 @@ impl Metrics {
         let make: fn() -> Histogram = || Histogram::new(LATENCY_BUCKETS);
         let latency = Family::new_with_constructor(make);
         let mut registry = Registry::with_prefix("stepwell");
+        let build = Info::new([("version", VERSION), ("commit", COMMIT)]);
+        registry.register("build", "Which build this is", build);
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
             "http_request_duration_seconds",
@@ -57,12 +73,12 @@ impl Metrics {
         }
     }
 
-    /// Lets another part of the process add its own measurements.
-    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
-        add(&mut self
-            .registry
+    /// Lets another part of the process say what it measures, whenever Prometheus asks.
+    pub fn add(&self, read: impl Fn() -> Vec<Sample> + Send + Sync + 'static) {
+        self.registry
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner));
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .register_collector(Box::new(Source(read)));
     }
 
     /// Counts a request. `route` is the pattern, not the path, so that the number of series is bounded.

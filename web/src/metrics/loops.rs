@@ -1,0 +1,67 @@
+//! What the hot loops of this process have done to the database.
+
+use stepwell_queue::counters::Counters;
+
+use super::Sample;
+
+/// Reads the counters.
+pub(crate) fn samples(counters: &Counters) -> Vec<Sample> {
+    let c = counters;
+    [
+        (
+            "enqueue_batches",
+            "Statements of this process that wrote new runs.",
+            &c.enqueue_batches,
+        ),
+        (
+            "enqueued_runs",
+            "Runs that this process wrote.",
+            &c.enqueued_runs,
+        ),
+        (
+            "claims",
+            "Claims sent, those that found nothing included.",
+            &c.claims,
+        ),
+        (
+            "claim_full_scans",
+            "Claims that looked at the queue from its beginning.",
+            &c.full_scans,
+        ),
+        ("claimed_runs", "Runs claimed.", &c.claimed_runs),
+        ("commit_batches", "Group commits.", &c.commit_batches),
+        (
+            "commits",
+            "Changes of runs in the group commits.",
+            &c.commits,
+        ),
+        (
+            "committed_steps",
+            "Step rows in the group commits.",
+            &c.committed_steps,
+        ),
+        (
+            "unknown_commits",
+            "Changes whose commit broke off, so that nobody knows whether they are there.",
+            &c.unknown_commits,
+        ),
+        (
+            "refused_commits",
+            "Changes that the database refused.",
+            &c.refused_commits,
+        ),
+        (
+            "workers_marked_dead",
+            "Workers that this process held for dead.",
+            &c.workers_marked_dead,
+        ),
+        (
+            "rescued_runs",
+            "Runs that this process freed from dead workers.",
+            &c.rescued_jobs,
+        ),
+        ("notifies", "NOTIFY statements sent.", &c.notifies),
+    ]
+    .map(|(name, help, counter)| Sample::counter(name, help, counter.get()))
+    .into()
+}
