@@ -21,6 +21,7 @@ use uuid::Uuid;
 pub use ends::EndWait;
 pub(crate) use ends::Ends;
 pub use list::{RunFilter, RunPage};
+pub use standing::Blocked;
 pub use steps::{RunStep, StepPage, StepPlace};
 pub use trail::{TrailPage, TrailRecord};
 
@@ -33,8 +34,8 @@ pub struct Run {
     pub workflow_name: String,
     pub version: i32,
     pub status: RunStatus,
-    /// Of a run that is waiting or paused: {kind, since, until, detail}.
-    pub blocked_on: Option<Box<RawValue>>,
+    /// Of a run that is waiting or paused.
+    pub blocked_on: Option<Blocked>,
     pub input: Option<Box<RawValue>>,
     pub output: Option<Box<RawValue>>,
     pub error: Option<Box<RawValue>>,

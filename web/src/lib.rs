@@ -22,6 +22,7 @@ pub mod leftover;
 pub mod limits;
 pub mod list;
 pub mod metrics;
+pub mod moment;
 pub mod onward;
 pub mod openapi;
 pub mod page;

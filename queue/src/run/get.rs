@@ -54,7 +54,8 @@ impl TryFrom<Row> for Run {
             run_at: row.job_run_at,
             blocked_on: row.job_blocked_on.map(|json| json.0),
         });
-        let (status, blocked_on) = standing(stored, row.created_at, job);
+        let (status, blocked_on) = standing(stored, row.created_at, job)
+            .map_err(|fault| Error::Corrupt(format!("run {}: blocked_on: {fault}", row.id)))?;
         Ok(Self {
             id: row.id,
             workflow_id: row.workflow_id,

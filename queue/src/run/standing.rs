@@ -11,8 +11,8 @@
 //!
 //! A run that is to begin later (`run_at`) waits too: its kind is `run_at`.
 
-use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use stepwell_workflow::{RunStatus, Time};
 
 /// Of the job row, what says where the run stands.
@@ -24,30 +24,51 @@ pub(super) struct Job {
     pub(super) blocked_on: Option<Box<RawValue>>,
 }
 
+/// What a run that is waiting or paused waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Blocked {
+    /// `delay`, `retry`, `signal`, `child`, `paused`, `run_at`.
+    pub kind: String,
+    pub since: Time,
+    /// `None`: until somebody acts.
+    pub until: Option<Time>,
+    /// The step's name, the signal's name or the child's id.
+    #[serde(default)]
+    pub detail: Option<String>,
+}
+
 /// Returns the status, and what a waiting or paused run is blocked on.
+///
+/// # Errors
+/// When the job row's own word for that cannot be read.
 pub(super) fn standing(
     stored: RunStatus,
     created_at: Time,
     job: Option<Job>,
-) -> (RunStatus, Option<Box<RawValue>>) {
+) -> Result<(RunStatus, Option<Blocked>), serde_json::Error> {
     if stored.is_terminal() {
-        return (stored, None);
+        return Ok((stored, None));
     }
     let Some(job) = job else {
-        return (RunStatus::Running, None);
+        return Ok((RunStatus::Running, None));
     };
     let status = match job.state.as_str() {
-        "leased" => return (RunStatus::Running, None),
+        "leased" => return Ok((RunStatus::Running, None)),
         _ if job.paused => RunStatus::Paused,
-        "ready" if job.fresh => return (RunStatus::Pending, None),
-        "ready" => return (RunStatus::Running, None),
+        "ready" if job.fresh => return Ok((RunStatus::Pending, None)),
+        "ready" => return Ok((RunStatus::Running, None)),
         _ => RunStatus::Waiting,
     };
-    let kind = if job.paused { "paused" } else { "run_at" };
-    let blocked_on = job.blocked_on.or_else(|| {
-        to_raw_value(&json!({"kind": kind, "since": created_at, "until": job.run_at})).ok()
-    });
-    (status, blocked_on)
+    let blocked_on = match &job.blocked_on {
+        Some(stored) => serde_json::from_str(stored.get())?,
+        None => Blocked {
+            kind: if job.paused { "paused" } else { "run_at" }.to_owned(),
+            since: created_at,
+            until: job.run_at,
+            detail: None,
+        },
+    };
+    Ok((status, Some(blocked_on)))
 }
 
 /// Reads the word of a status column.
@@ -69,6 +90,8 @@ pub(super) fn run_status(word: &str) -> Option<RunStatus> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
     use super::*;
 
     fn job(state: &str, fresh: bool, paused: bool) -> Option<Job> {
@@ -84,7 +107,7 @@ mod tests {
     #[test]
     fn every_line_of_the_table_holds() {
         let check = |stored, job, expected| {
-            let (status, blocked_on) = standing(stored, Time::UNIX_EPOCH, job);
+            let (status, blocked_on) = standing(stored, Time::UNIX_EPOCH, job).unwrap();
             assert_eq!(status, expected);
             let blocked = matches!(expected, RunStatus::Waiting | RunStatus::Paused);
             assert_eq!(blocked_on.is_some(), blocked, "{expected:?}");
@@ -120,6 +143,19 @@ mod tests {
             job("parked", false, true),
             RunStatus::Paused,
         );
+    }
+
+    #[test]
+    fn what_the_job_row_says_is_read() {
+        let text = r#"{"kind":"delay","since":"2026-03-01T12:00:00.123456789Z","until":null}"#;
+        let with = |text: &str| Job {
+            blocked_on: Some(RawValue::from_string(text.to_owned()).unwrap()),
+            ..job("parked", false, false).unwrap()
+        };
+        let read = |text| standing(RunStatus::Pending, Time::UNIX_EPOCH, Some(with(text)));
+        let blocked = read(text).unwrap().1.unwrap();
+        assert_eq!((blocked.kind.as_str(), blocked.until), ("delay", None));
+        assert!(read("{}").is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod lists;
 mod metrics;
 mod runs;
 mod system;
+mod times;
 mod too_large;
 mod upkeep;
 mod validation;

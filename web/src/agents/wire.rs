@@ -4,11 +4,11 @@ use salvo::oapi::ToSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stepwell_queue::agent;
-use stepwell_workflow::Time;
 use stepwell_workflow::retry::{RetryOn, RetryPolicy};
 use uuid::Uuid;
 
 use crate::example::Example;
+use crate::moment::Moment;
 
 /// What a client sees in place of credentials, and may send back to keep them.
 pub const MASK: &str = "•••";
@@ -178,9 +178,9 @@ pub struct Agent {
     pub cancel: bool,
     /// `active` or `inactive`.
     pub status: String,
-    pub created_at: Time,
-    pub updated_at: Time,
-    pub deleted_at: Option<Time>,
+    pub created_at: Moment,
+    pub updated_at: Moment,
+    pub deleted_at: Option<Moment>,
 }
 
 impl From<agent::Agent> for Agent {
@@ -198,9 +198,9 @@ impl From<agent::Agent> for Agent {
             max_concurrency: agent.max_concurrency.map(Into::into),
             cancel: agent.cancel,
             status: agent.status,
-            created_at: agent.created_at,
-            updated_at: agent.updated_at,
-            deleted_at: agent.deleted_at,
+            created_at: agent.created_at.into(),
+            updated_at: agent.updated_at.into(),
+            deleted_at: agent.deleted_at.map(Moment::from),
         }
     }
 }
@@ -214,7 +214,7 @@ impl Example for Agent {
             "retry_config": {"max_attempts": 3, "initial_interval_ms": 1000,
                 "backoff_coefficient": 2.0, "max_interval_ms": 60000, "jitter": 0.1},
             "max_concurrency": null, "cancel": false, "status": "active",
-            "created_at": "2026-03-01T12:00:00Z", "updated_at": "2026-03-01T12:00:00Z",
+            "created_at": "2026-03-01T12:00:00.000Z", "updated_at": "2026-03-01T12:00:00.000Z",
             "deleted_at": null,
         })
     }

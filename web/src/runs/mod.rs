@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod batch;
+pub mod blocked;
 pub mod cancel;
 pub mod create;
 pub mod execute;

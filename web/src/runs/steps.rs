@@ -5,15 +5,17 @@ use salvo::oapi::{ToSchema, endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stepwell_queue::run::{self, StepPlace};
-use stepwell_workflow::{StepStatus, Time};
+use stepwell_workflow::StepStatus;
 use uuid::Uuid;
 
+use super::blocked::BlockedOn;
 use super::id::RunId;
 use crate::App;
 use crate::answer::{Found, Result};
 use crate::example::Example;
 use crate::json::Json;
 use crate::list::List;
+use crate::moment::Moment;
 use crate::onward::{Onward, cursor};
 use crate::query::Query;
 
@@ -64,28 +66,15 @@ pub struct RunStep {
     /// {type, message, step, retryable}, or null.
     #[salvo(schema(value_type = Json))]
     pub error: Option<Json>,
-    pub started_at: Option<Time>,
-    pub finished_at: Option<Time>,
+    pub started_at: Option<Moment>,
+    pub finished_at: Option<Moment>,
     pub duration_ms: Option<i64>,
     /// The id of the worker that wrote it.
     pub worker: Option<Uuid>,
     /// When an attempt that failed is made again.
-    pub next_attempt_at: Option<Time>,
+    pub next_attempt_at: Option<Moment>,
     /// What a waiting or paused step waits for; else null.
     pub blocked_on: Option<BlockedOn>,
-}
-
-/// What a step waits for.
-#[derive(Debug, Serialize, ToSchema)]
-#[salvo(schema(name = "BlockedOn"))]
-pub struct BlockedOn {
-    /// `delay`, `signal`, `child`, `retry`, `items` or `paused`.
-    pub kind: &'static str,
-    pub since: Option<Time>,
-    /// Null: until somebody acts.
-    pub until: Option<Time>,
-    /// The signal's name or the child's id.
-    pub detail: Option<String>,
 }
 
 impl From<run::RunStep> for RunStep {
@@ -102,11 +91,11 @@ impl From<run::RunStep> for RunStep {
             input: step.input.map(Json),
             output: step.output.map(Json),
             error: step.error.map(Json),
-            started_at: step.started_at,
-            finished_at: step.finished_at,
+            started_at: step.started_at.map(Moment::from),
+            finished_at: step.finished_at.map(Moment::from),
             duration_ms: duration.map(|(from, to)| (to - from).num_milliseconds()),
             worker: step.worker_id,
-            next_attempt_at: step.wake_at.filter(|_| retrying),
+            next_attempt_at: step.wake_at.filter(|_| retrying).map(Moment::from),
             blocked_on,
         }
     }
@@ -123,9 +112,9 @@ fn blocked_on(step: &run::RunStep) -> Option<BlockedOn> {
         _ => return None,
     };
     Some(BlockedOn {
-        kind,
-        since: step.started_at,
-        until: step.wake_at,
+        kind: kind.to_owned(),
+        since: step.started_at.map(Moment::from),
+        until: step.wake_at.map(Moment::from),
         detail,
     })
 }

@@ -5,7 +5,6 @@ use salvo::oapi::{ToSchema, endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stepwell_queue::run;
-use stepwell_workflow::Time;
 
 use super::id::RunId;
 use crate::App;
@@ -13,6 +12,7 @@ use crate::answer::{Found, Result};
 use crate::example::Example;
 use crate::json::Json;
 use crate::list::List;
+use crate::moment::{Moment, retell};
 use crate::onward::{Onward, cursor};
 use crate::query::Query;
 
@@ -35,13 +35,16 @@ pub async fn list_run_audit(
     }))
 }
 
+/// Fields of a record's detail that hold a time.
+const DETAIL_TIMES: &[&str] = &["until", "next_attempt_at"];
+
 /// One record of a run's audit trail.
 #[derive(Debug, Serialize, ToSchema)]
 #[salvo(schema(name = "RunAuditRecord"))]
 pub struct TrailRecord {
     /// 1, 2, 3 … within the run, without gaps.
     pub sequence: i64,
-    pub at: Time,
+    pub at: Moment,
     /// `run` or `step`.
     pub entity_type: String,
     /// The step's name, where it is about one.
@@ -62,13 +65,15 @@ impl From<run::TrailRecord> for TrailRecord {
     fn from(record: run::TrailRecord) -> Self {
         Self {
             sequence: record.sequence,
-            at: record.at,
+            at: record.at.into(),
             entity_type: record.entity_type,
             step: record.step,
             action: record.action,
             before: record.before.map(Json),
             after: record.after.map(Json),
-            detail: record.detail.map(Json),
+            detail: record
+                .detail
+                .map(|detail| Json(retell(detail, DETAIL_TIMES))),
             actor: record.actor,
             request_id: record.request_id,
         }

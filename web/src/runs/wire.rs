@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
-use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use stepwell_queue::{NewRun, Run as Stored};
-use stepwell_workflow::{RunStatus, Time};
+use stepwell_workflow::RunStatus;
 use uuid::Uuid;
 
+use super::blocked::BlockedOn;
 use crate::example::Example;
 use crate::json::Json;
+use crate::moment::Moment;
 
 /// A run as it stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,9 +26,8 @@ pub struct Run {
     /// `pending`, `running`, `waiting`, `paused`, `completed`, `failed`, `cancelled` or
     /// `timed_out`.
     pub status: &'static str,
-    /// What a waiting or paused run waits for, {kind, since, until, detail}; else null.
-    #[salvo(schema(value_type = Json))]
-    pub blocked_on: Option<Json>,
+    /// What a waiting or paused run waits for; else null.
+    pub blocked_on: Option<BlockedOn>,
     #[salvo(schema(value_type = Json))]
     pub input: Option<Json>,
     #[salvo(schema(value_type = Json))]
@@ -44,9 +44,9 @@ pub struct Run {
     /// The run whose step started this one.
     pub parent_id: Option<Uuid>,
     pub forked_from: Option<Uuid>,
-    pub created_at: Time,
-    pub started_at: Option<Time>,
-    pub finished_at: Option<Time>,
+    pub created_at: Moment,
+    pub started_at: Option<Moment>,
+    pub finished_at: Option<Moment>,
     pub triggered_by: String,
     pub cancelled_by: Option<String>,
     pub cancel_reason: Option<String>,
@@ -63,7 +63,7 @@ impl From<Stored> for Run {
             workflow_name: run.workflow_name,
             version: run.version,
             status: run.status.as_str(),
-            blocked_on: run.blocked_on.map(Json),
+            blocked_on: run.blocked_on.map(BlockedOn::from),
             input: run.input.map(Json),
             output: run.output.map(Json),
             error: run.error.map(Json),
@@ -73,9 +73,9 @@ impl From<Stored> for Run {
             generation: run.generation,
             parent_id: run.parent_id,
             forked_from: None,
-            created_at: run.created_at,
-            started_at: run.started_at,
-            finished_at: run.finished_at,
+            created_at: run.created_at.into(),
+            started_at: run.started_at.map(Moment::from),
+            finished_at: run.finished_at.map(Moment::from),
             triggered_by: run.triggered_by,
             cancelled_by: run.cancelled_by,
             cancel_reason: run.cancel_reason,
@@ -89,9 +89,11 @@ impl Run {
     /// Shows a run as it will be right after it is enqueued.
     #[must_use]
     pub fn fresh(run: &NewRun) -> Self {
-        let blocked_on = run.run_at.and_then(|until| {
-            let kind = "run_at";
-            to_raw_value(&json!({"kind": kind, "since": run.created_at, "until": until})).ok()
+        let blocked_on = run.run_at.map(|until| BlockedOn {
+            kind: "run_at".to_owned(),
+            since: Some(run.created_at.into()),
+            until: Some(until.into()),
+            detail: None,
         });
         Self {
             id: run.id,
@@ -99,7 +101,7 @@ impl Run {
             workflow_name: run.workflow_name.to_string(),
             version: run.version,
             status: fresh_status(run).as_str(),
-            blocked_on: blocked_on.map(Json),
+            blocked_on,
             input: Some(Json((*run.input).to_owned())),
             output: None,
             error: None,
@@ -109,7 +111,7 @@ impl Run {
             generation: 1,
             parent_id: run.parent.as_ref().map(|parent| parent.run_id),
             forked_from: None,
-            created_at: run.created_at,
+            created_at: run.created_at.into(),
             started_at: None,
             finished_at: None,
             triggered_by: run.actor.name.clone(),
@@ -141,7 +143,7 @@ impl Example for Run {
                 "until": "2026-03-01T12:00:02.020Z", "detail": "delay"},
             "input": {"user": "Ada"}, "output": null, "error": null, "labels": {"team": "payments"},
             "priority": 0, "queue": "default", "generation": 1, "parent_id": null,
-            "forked_from": null, "created_at": "2026-03-01T12:00:00Z",
+            "forked_from": null, "created_at": "2026-03-01T12:00:00.000Z",
             "started_at": "2026-03-01T12:00:00.020Z", "finished_at": null,
             "triggered_by": "anonymous", "cancelled_by": null, "cancel_reason": null,
             "steps_total": 2, "steps_done": 0,

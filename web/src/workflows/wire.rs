@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use stepwell_queue::workflow;
-use stepwell_workflow::Time;
 use uuid::Uuid;
 
 use crate::answer::Result;
 use crate::example::Example;
 use crate::json::Json;
+use crate::moment::Moment;
 use crate::problem::Problem;
 
 /// A definition as a client sent it.
@@ -145,8 +145,8 @@ pub struct Workflow {
     pub labels: BTreeMap<String, String>,
     /// SHA-256 of what decides how runs behave.
     pub content_hash: String,
-    pub created_at: Time,
-    pub updated_at: Time,
+    pub created_at: Moment,
+    pub updated_at: Moment,
 }
 
 impl Workflow {
@@ -174,8 +174,8 @@ impl Workflow {
             max_parallel: content.max_parallel,
             labels: workflow.labels,
             content_hash: workflow.content_hash,
-            created_at: workflow.created_at,
-            updated_at: workflow.updated_at,
+            created_at: workflow.created_at.into(),
+            updated_at: workflow.updated_at.into(),
         })
     }
 }
@@ -188,7 +188,7 @@ impl Example for Workflow {
             "status": "active", "input_schema": null, "output": null, "steps": steps(),
             "timeout_ms": null, "max_parallel": null, "labels": {"team": "payments"},
             "content_hash": "6f1c4f3f2b6f6c0f0a8d6b3f0d8a4f6e8c1b7a5d9e2f4c6b8a0d1e3f5a7c9b2d",
-            "created_at": "2026-03-01T12:00:00Z", "updated_at": "2026-03-01T12:00:00Z",
+            "created_at": "2026-03-01T12:00:00.000Z", "updated_at": "2026-03-01T12:00:00.000Z",
         })
     }
 }
@@ -216,7 +216,7 @@ pub struct Version {
     pub content_hash: String,
     /// Who wrote it.
     pub created_by: String,
-    pub created_at: Time,
+    pub created_at: Moment,
 }
 
 impl Version {
@@ -238,7 +238,7 @@ impl Version {
             max_parallel: content.max_parallel,
             content_hash: version.content_hash,
             created_by: version.created_by,
-            created_at: version.created_at,
+            created_at: version.created_at.into(),
         })
     }
 }
@@ -250,7 +250,7 @@ impl Example for Version {
             "name": "Demo Workflow", "description": "A sample workflow", "input_schema": null,
             "output": null, "steps": steps(), "timeout_ms": null, "max_parallel": null,
             "content_hash": "6f1c4f3f2b6f6c0f0a8d6b3f0d8a4f6e8c1b7a5d9e2f4c6b8a0d1e3f5a7c9b2d",
-            "created_by": "anonymous", "created_at": "2026-03-01T12:00:00Z",
+            "created_by": "anonymous", "created_at": "2026-03-01T12:00:00.000Z",
         })
     }
 }
