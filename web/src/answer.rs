@@ -7,6 +7,7 @@ use salvo::oapi::{
 use salvo::{Depot, Request, Response, Writer, async_trait};
 use serde::Serialize;
 
+use crate::etag;
 use crate::example::Example;
 use crate::problem::Problem;
 use stepwell_queue::new_run::Answer as Stored;
@@ -28,7 +29,7 @@ pub enum Created<T> {
     Now {
         body: T,
         location: String,
-        etag: Option<String>,
+        etag: String,
     },
     Before(Stored),
 }
@@ -103,11 +104,12 @@ impl<T: Serialize + Send> Writer for Created<T> {
             } => {
                 json(res, 201, &body);
                 set(res, "location", &location);
-                if let Some(etag) = etag {
-                    set(res, "etag", &etag);
-                }
+                set(res, "etag", &etag);
             }
-            Self::Before(stored) => replay(res, &stored),
+            Self::Before(stored) => {
+                replay(res, &stored);
+                set(res, "etag", &etag::tag(etag::FIRST_REVISION));
+            }
         }
     }
 }
@@ -144,7 +146,7 @@ fn header(about: &str, example: &str) -> Header {
         .example(example.into())
 }
 
-fn etag() -> Header {
+fn etag_header() -> Header {
     header("The revision, for `If-Match`.", "\"1\"")
 }
 
@@ -170,7 +172,7 @@ impl<T: ToSchema + Example> EndpointOutRegister for Tagged<T> {
     fn register(components: &mut Components, operation: &mut Operation) {
         let response = Documented::new("Found, as it is now.")
             .add_content(JSON, content::<T>(components))
-            .add_header("ETag", etag());
+            .add_header("ETag", etag_header());
         operation.responses.insert("200", response);
     }
 }
@@ -180,7 +182,7 @@ impl<T: ToSchema + Example> EndpointOutRegister for Created<T> {
         let response = Documented::new("Created.")
             .add_content(JSON, content::<T>(components))
             .add_header("Location", location())
-            .add_header("ETag", etag())
+            .add_header("ETag", etag_header())
             .add_header("Idempotency-Replayed", replayed());
         operation.responses.insert("201", response);
     }

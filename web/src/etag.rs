@@ -12,6 +12,9 @@ pub fn tag(revision: i64) -> String {
     format!("\"{revision}\"")
 }
 
+/// The revision of what was made just now.
+pub const FIRST_REVISION: i64 = 1;
+
 /// The `If-Match` header, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IfMatch {

@@ -74,6 +74,81 @@ async fn the_same_request_gives_the_first_answer_again() {
     .await;
 }
 
+/// Headers that are another with each answer.
+const OWN: &[&str] = &["x-request-id", "date", "idempotency-replayed"];
+
+fn told(answer: &Answer) -> Vec<String> {
+    let mut headers: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !OWN.contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    headers.sort();
+    headers
+}
+
+#[tokio::test]
+async fn the_answer_is_the_same_byte_for_byte() {
+    with_app(async |app| {
+        one_step(app).await;
+        // What a database that reads JSON would change: order, spaces, a field twice, long numbers.
+        let odd = r#"{"z": 1.10,  "a":"\u00e9", "z":[1e2, 123456789012345678901234567890.5]}"#;
+        let steps =
+            r#"[{"type":"transform", "name":"t","config": {"value": {"z":1,  "a": 2.50}}}]"#;
+        for (number, (path, body)) in [
+            (
+                "workflows/w/execute",
+                format!(r#"{{"input": {odd}, "labels": {{"z": "1", "a": "2"}}}}"#),
+            ),
+            ("runs", format!(r#"{{"workflow": "w", "input": {odd}}}"#)),
+            (
+                "runs/batch",
+                format!(r#"{{"runs": [{{"workflow": "w", "input": {odd}}}]}}"#),
+            ),
+            (
+                "trigger",
+                format!(r#"{{"workflow_id": "w", "payload": {odd}}}"#),
+            ),
+            (
+                "agents",
+                r#"{"name": "a", "url": "http://127.0.0.1:9/", "description": "\u00e9 \""}"#.into(),
+            ),
+            (
+                "workflows",
+                format!(r#"{{"id": "v", "name": "v", "steps": {steps}}}"#),
+            ),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let key = format!("bytes-{number}");
+            let send = async || {
+                let request = app
+                    .api
+                    .request(reqwest::Method::POST, path)
+                    .header("content-type", "application/json")
+                    .header("idempotency-key", &key)
+                    .body(body.clone());
+                app.api.send(request).await
+            };
+            let first = send().await;
+            assert!([201, 202].contains(&first.status), "{path}: {}", first.raw);
+            for _ in 0..2 {
+                let again = send().await;
+                assert_eq!(again.raw, first.raw, "{path}");
+                assert_eq!(again.status, first.status, "{path}");
+                assert_eq!(told(&again), told(&first), "{path}");
+                assert_eq!(again.header("idempotency-replayed"), "true", "{path}");
+            }
+            if ["runs", "workflows/w/execute"].contains(&path) {
+                assert!(first.raw.contains(odd), "{path}: {}", first.raw);
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_same_key_with_another_body_is_refused() {
     with_app(async |app| {

@@ -53,7 +53,7 @@ pub async fn create_workflow(
         Made::Done => Ok(Created::Now {
             body,
             location,
-            etag: Some(etag),
+            etag,
         }),
         Made::Replayed(answer) => Ok(Created::Before(answer)),
         Made::KeyReused => Err(IdempotencyKey::reused()),
