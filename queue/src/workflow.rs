@@ -4,6 +4,7 @@
 //! changes: what is compiled from it may be kept for as long as there is room. Only "which version
 //! is the latest" goes stale, and that is looked up again after five seconds or a hint.
 
+mod agents;
 mod cache;
 mod create;
 mod delete;
@@ -85,6 +86,8 @@ pub struct WorkflowText {
     /// The document as it was written, without `id` and `status`.
     pub definition: Box<RawValue>,
     pub content_hash: String,
+    /// The agents that it names, by name or id.
+    pub agents: Vec<String>,
 }
 
 /// A workflow to be made.
@@ -105,6 +108,8 @@ pub enum Created {
     Done,
     /// Another workflow has this slug.
     SlugTaken,
+    /// These agents were deleted or renamed since the definition was checked.
+    AgentsGone(Vec<String>),
     /// The idempotency key was used before, with the same request: the first answer.
     Replayed(Answer),
     /// The idempotency key was used before, with another request.

@@ -2,7 +2,7 @@
 
 use sqlx::types::Json;
 
-use super::{Created, NewWorkflow, record, status_word};
+use super::{Created, NewWorkflow, agents, record, status_word};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::{Error, Store};
@@ -22,6 +22,10 @@ impl Store {
                 Remembered::Replayed(answer) => return Ok(Created::Replayed(answer)),
                 Remembered::Reused => return Ok(Created::KeyReused),
             }
+        }
+        let gone = agents::hold(&mut transaction, &text.agents).await?;
+        if !gone.is_empty() {
+            return Ok(Created::AgentsGone(gone));
         }
         let made = sqlx::query!(
             "insert into stepwell.workflow

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
-use super::{Workflow, WorkflowText, record, status_word};
+use super::{Workflow, WorkflowText, agents, record, status_word};
 use crate::audit::{self, Entry};
 use crate::{Actor, Error, Store};
 
@@ -17,6 +17,8 @@ pub enum Replaced {
     /// As it is now. Nothing was written if nothing differs.
     Done(Box<Workflow>),
     NotFound,
+    /// These agents were deleted or renamed since the definition was checked.
+    AgentsGone(Vec<String>),
     /// It is not at one of the expected revisions.
     Stale {
         revision: i64,
@@ -59,6 +61,10 @@ impl Store {
             return Ok(Replaced::Stale {
                 revision: old.revision,
             });
+        }
+        let gone = agents::hold(&mut transaction, &text.agents).await?;
+        if !gone.is_empty() {
+            return Ok(Replaced::AgentsGone(gone));
         }
         let active = text.active.unwrap_or(old.active);
         let new_content = text.content_hash != old.content_hash;

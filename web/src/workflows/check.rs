@@ -21,6 +21,25 @@ pub struct Checked {
     /// The slug that a new workflow gets.
     pub slug: Option<String>,
     pub text: WorkflowText,
+    /// (pointer, name or id) of each agent that it names.
+    pub agents: Vec<(String, String)>,
+}
+
+impl Checked {
+    /// The problem of agents that were there when the document was checked, and are gone.
+    #[must_use]
+    pub fn without(agents: &[(String, String)], gone: &[String]) -> Problem {
+        let named = agents.iter().filter(|(_, name)| gone.contains(name));
+        let faults = named.map(|(pointer, name)| Fault::from(no_agent(pointer, name)));
+        Problem::invalid(faults.collect())
+    }
+}
+
+fn no_agent(pointer: &str, name: &str) -> Finding {
+    Finding::rule(
+        pointer,
+        format!("there is no agent {name:?}; register it first"),
+    )
 }
 
 /// What a document is for.
@@ -92,11 +111,13 @@ pub async fn findings(
         active: own.active,
         labels: definition.labels,
         definition: without_identity(document)?,
+        agents: distinct(&names.agents),
     };
     Ok(Ok(Checked {
         id: own.id,
         slug,
         text,
+        agents: names.agents,
     }))
 }
 
@@ -152,17 +173,12 @@ async fn unknown(
     names: &References,
     own_slug: Option<&str>,
 ) -> Result<Vec<Finding>> {
-    let distinct = |all: &[(String, String)]| -> Vec<String> {
-        let names: BTreeSet<&str> = all.iter().map(|(_, name)| name.as_str()).collect();
-        names.into_iter().map(str::to_owned).collect()
-    };
     let mut findings = Vec::new();
     if !names.agents.is_empty() {
         let unknown = store.unknown_agents(&distinct(&names.agents)).await?;
         for (pointer, name) in &names.agents {
             if unknown.contains(name) {
-                let detail = format!("there is no agent {name:?}; register it first");
-                findings.push(Finding::rule(pointer, detail));
+                findings.push(no_agent(pointer, name));
             }
         }
     }
@@ -176,6 +192,11 @@ async fn unknown(
         }
     }
     Ok(findings)
+}
+
+fn distinct(named: &[(String, String)]) -> Vec<String> {
+    let names: BTreeSet<&str> = named.iter().map(|(_, name)| name.as_str()).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 fn refused(findings: Vec<Finding>) -> Problem {

@@ -5,7 +5,7 @@ use salvo::oapi::endpoint;
 use stepwell_queue::workflow::{Created as Made, NewWorkflow};
 use uuid::Uuid;
 
-use super::check::{self, Purpose};
+use super::check::{self, Checked, Purpose};
 use super::wire::{Document, Workflow};
 use crate::App;
 use crate::actor::Caller;
@@ -57,6 +57,7 @@ pub async fn create_workflow(
         }),
         Made::Replayed(answer) => Ok(Created::Before(answer)),
         Made::KeyReused => Err(IdempotencyKey::reused()),
+        Made::AgentsGone(gone) => Err(Checked::without(&checked.agents, &gone)),
         Made::SlugTaken => Err(taken(&new.slug, checked.id.is_some())),
     }
 }

@@ -4,7 +4,7 @@ use salvo::Writer;
 use salvo::oapi::endpoint;
 use stepwell_queue::workflow::Replaced;
 
-use super::check::{self, Purpose};
+use super::check::{self, Checked, Purpose};
 use super::wire::{Document, Workflow};
 use super::{get, stale};
 use crate::App;
@@ -53,6 +53,7 @@ pub async fn replace_workflow(
             etag: etag::tag(workflow.revision),
             body: Workflow::of(*workflow)?,
         }),
+        Replaced::AgentsGone(gone) => Err(Checked::without(&checked.agents, &gone)),
         Replaced::NotFound => Err(Problem::not_found("workflow", &id.0)),
         Replaced::Stale { revision } => Err(stale(revision)),
     }
