@@ -9,6 +9,7 @@ mod head;
 mod idempotency;
 mod lists;
 mod metrics;
+mod restart;
 mod runs;
 mod system;
 mod times;

@@ -27,10 +27,8 @@ fn checked(answer: &Answer) -> usize {
 
 fn collect(value: &Value, times: &mut Vec<String>) {
     match value {
-        Value::String(text) => {
-            if chrono::DateTime::parse_from_rfc3339(text).is_ok() {
-                times.push(text.clone());
-            }
+        Value::String(text) if chrono::DateTime::parse_from_rfc3339(text).is_ok() => {
+            times.push(text.clone());
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, times)),
         Value::Object(fields) => fields.values().for_each(|field| collect(field, times)),
