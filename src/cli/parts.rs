@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use stepwell::queue::migrate::Standing;
 use stepwell::queue::{Error, Store};
 use stepwell::worker::{Runtime, WorkerSettings};
-use stepwell_web::{Bound, WebOptions};
+use stepwell_web::{Bound, Patience, WebOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::database::Database;
@@ -85,6 +85,7 @@ fn web_options(listen: SocketAddr, process: &Process) -> WebOptions {
         listen,
         stop_grace: process.grace,
         environment: process.environment.clone(),
+        patience: Patience::default(),
     }
 }
 

@@ -36,7 +36,7 @@ pub mod system;
 pub mod workflows;
 
 pub use app::App;
-pub use server::{Bound, ServeError, WebOptions, bind, bind_probes};
+pub use server::{Bound, Patience, ServeError, WebOptions, bind, bind_probes};
 
 use salvo::{Router, Service};
 

@@ -14,7 +14,8 @@ pub const LEFTOVER_TIMEOUT: Duration = Duration::from_secs(60);
 pub const HEADERS_MAX: usize = 100;
 /// Bytes of a request's head: eight times what proxies commonly pass.
 pub const HEADER_BYTES_MAX: usize = 64 << 10;
-/// Time to send a request's head, so that slow senders do not hold connections.
+/// Time to send a request's head, so that slow senders do not hold connections; over HTTP/1 also the
+/// time that a connection may rest between two requests.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest gap between two pieces of a request body, for the same reason.
 pub const BODY_GAP_MAX: Duration = Duration::from_secs(30);

@@ -26,6 +26,29 @@ pub struct WebOptions {
     pub stop_grace: Duration,
     /// What `/version` says of where this runs: `development`, `production`, …
     pub environment: String,
+    /// How long slow clients are waited for.
+    pub patience: Patience,
+}
+
+/// How long a client may let the server wait. The default is what [`crate::limits`] says and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// From the first byte of a request, or from the connection, to the end of the head.
+    pub head: Duration,
+    /// Between two pieces of a body.
+    pub body_gap: Duration,
+    /// Without anything in either direction.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: HEADER_TIMEOUT,
+            body_gap: BODY_GAP_MAX,
+            idle: IDLE_TIMEOUT,
+        }
+    }
 }
 
 /// What kept the server from listening or serving.
@@ -124,10 +147,11 @@ impl Bound {
     /// # Errors
     /// [`ServeError::Serve`].
     pub async fn serve_until(self, end: CancellationToken) -> Result<(), ServeError> {
+        let patience = self.app.options.patience;
         let fuse = FuseConfig::default()
-            .with_http1_header_timeout(HEADER_TIMEOUT)
-            .with_connection_idle_timeout(IDLE_TIMEOUT)
-            .with_request_body_timeout(BODY_GAP_MAX);
+            .with_http1_header_timeout(patience.head)
+            .with_connection_idle_timeout(patience.idle)
+            .with_request_body_timeout(patience.body_gap);
         let mut server = Server::new(self.acceptor)
             .fuse_config(fuse)
             .max_connections(CONNECTIONS_MAX);

@@ -11,6 +11,7 @@ mod lists;
 mod metrics;
 mod restart;
 mod runs;
+mod slow_clients;
 mod system;
 mod times;
 mod too_large;
