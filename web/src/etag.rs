@@ -1,9 +1,10 @@
 //! `ETag` and `If-Match`: a change is refused when what it was based on has changed since.
 
-use salvo::oapi::{BasicType, Components, Object, Operation, Parameter, ParameterIn};
+use salvo::oapi::{BasicType, Components, Object, Operation, ParameterIn};
 use salvo::{Depot, Request};
 
 use crate::extract::{Take, extractor};
+use crate::openapi::optional;
 use crate::problem::{self, Fault, Kind, Problem};
 
 /// Returns the entity tag of a revision.
@@ -82,11 +83,13 @@ impl Take for IfMatch {
     }
 
     fn describe(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        let parameter = Parameter::new("If-Match")
-            .location(ParameterIn::Header)
-            .description("The `ETag` that the change is based on; 412 if it has changed since.")
-            .schema(Object::with_type(BasicType::String))
-            .example("\"3\"".into());
+        let parameter = optional(
+            "If-Match",
+            ParameterIn::Header,
+            "The `ETag` that the change is based on; 412 if it has changed since.",
+            Object::with_type(BasicType::String),
+            "\"3\"",
+        );
         operation.parameters.insert(parameter);
         problem::describe(
             components,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use salvo::oapi::{BasicType, Components, Object, Operation, Parameter, ParameterIn};
+use salvo::oapi::{BasicType, Components, Object, Operation, ParameterIn};
 use salvo::{Depot, Request};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,6 +13,7 @@ use crate::actor::Caller;
 use crate::body;
 use crate::extract::{Take, extractor};
 use crate::limits::IDEMPOTENCY_KEY_CHARS_MAX;
+use crate::openapi::optional;
 use crate::problem::{self, Fault, Kind, Problem};
 
 /// The key of the request in work, if it carries one.
@@ -97,14 +98,14 @@ impl Take for IdempotencyKey {
         let schema = Object::with_type(BasicType::String)
             .min_length(1)
             .max_length(IDEMPOTENCY_KEY_CHARS_MAX);
-        let parameter = Parameter::new("Idempotency-Key")
-            .location(ParameterIn::Header)
-            .description(
-                "Visible ASCII, kept for 24 hours. The same key and request give the first answer \
-                 again, with `Idempotency-Replayed: true`; another request with it is 422.",
-            )
-            .schema(schema)
-            .example("order-4711".into());
+        let parameter = optional(
+            "Idempotency-Key",
+            ParameterIn::Header,
+            "Visible ASCII, kept for 24 hours. The same key and request give the first answer \
+             again, with `Idempotency-Replayed: true`; another request with it is 422.",
+            schema,
+            "order-4711",
+        );
         operation.parameters.insert(parameter);
         problem::describe(
             components,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::limits::{CURSOR_CHARS_MAX, OFFSET_MAX, PAGE_DEFAULT, PAGE_MAX};
+use crate::openapi::optional;
 use crate::query::Reader;
 
 /// Which page of a list is asked for.
@@ -62,7 +63,8 @@ impl Page {
             count: reader.flag("count").unwrap_or(false),
         };
         if let Some(text) = cursor {
-            if offset.is_some() {
+            // Nothing to skip is the default, which pages for trying out fill in.
+            if page.offset > 0 {
                 reader.fault("offset", "give cursor or offset, not both");
             }
             match open(&text) {
@@ -155,11 +157,7 @@ impl Page {
 /// Describes an optional query parameter.
 #[must_use]
 pub fn parameter(name: &str, about: &str, schema: Object, example: serde_json::Value) -> Parameter {
-    Parameter::new(name)
-        .location(ParameterIn::Query)
-        .description(about)
-        .schema(schema)
-        .example(example)
+    optional(name, ParameterIn::Query, about, schema, example)
 }
 
 fn open(text: &str) -> Option<Cursor> {

@@ -79,6 +79,65 @@ async fn every_part_of_the_document_is_described() {
 }
 
 #[tokio::test]
+async fn a_form_filled_in_by_the_document_is_answered() {
+    with_app(async |app| {
+        let document = app.api.get("/openapi.json").await.of(200).body;
+        let mut lists = 0;
+        for (path, method, operation) in each(&document) {
+            let mut query = Vec::new();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = format!("{method} {path}: {}", parameter["name"]);
+                if parameter["required"] == true {
+                    assert!(!parameter["example"].is_null(), "{name} has no example");
+                    continue;
+                }
+                // Pages for trying out send the example of a parameter, and show the schema's.
+                assert!(parameter["example"].is_null(), "{name} would be filled in");
+                let schema = &parameter["schema"];
+                assert!(
+                    schema["examples"][0] != Value::Null,
+                    "{name} has no example"
+                );
+                if let (false, "query") = (
+                    schema["default"].is_null(),
+                    parameter["in"].as_str().unwrap(),
+                ) {
+                    let value = schema["default"].to_string();
+                    query.push(format!(
+                        "{}={}",
+                        parameter["name"].as_str().unwrap(),
+                        value.trim_matches('"')
+                    ));
+                }
+            }
+            if method == "get" && !path.contains('{') {
+                lists += usize::from(!query.is_empty());
+                app.api
+                    .get(&format!("{path}?{}", query.join("&")))
+                    .await
+                    .of(200);
+            }
+        }
+        assert!(lists >= 3, "{lists}");
+        // The second page of a list whose form was filled in.
+        for name in ["a", "b"] {
+            app.api.agent(name, "http://127.0.0.1:9/").await;
+        }
+        let first = app.api.get("agents?limit=1&offset=0").await.of(200).body;
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let second =
+            format!("agents?limit=1&offset=0&sort_by=created_at&sort_order=desc&cursor={cursor}");
+        assert_eq!(
+            app.api.get(&second).await.of(200).body["items"][0]["name"],
+            "a"
+        );
+        let icon = app.api.get("/favicon.ico").await.of(200);
+        assert_eq!(icon.header("content-type"), "image/svg+xml");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_command_prints_the_same_document() {
     with_app(async |app| {
         let served = app.api.get("/openapi.json").await.of(200).body;

@@ -2,10 +2,11 @@
 
 use salvo::Router;
 use salvo::oapi::{
-    BasicType, Header, Info, License, Object, OpenApi, Operation, Parameter, ParameterIn, Ref,
-    RefOr, Responses, Tag,
+    BasicType, Header, Info, License, Object, OpenApi, Operation, ParameterIn, Ref, RefOr,
+    Responses, Tag,
 };
 
+use super::optional;
 use crate::limits::REQUEST_ID_CHARS_MAX;
 use crate::problem::{self, Kind};
 use crate::system::VERSION;
@@ -80,11 +81,13 @@ fn complete(operation: &mut Operation) {
         .min_length(1)
         .max_length(REQUEST_ID_CHARS_MAX)
         .pattern("^[!-~]+$");
-    let parameter = Parameter::new("X-Request-ID")
-        .location(ParameterIn::Header)
-        .description("The request's id: kept, logged and audited. Made when absent.")
-        .schema(schema)
-        .example("checkout-7f3a".into());
+    let parameter = optional(
+        "X-Request-ID",
+        ParameterIn::Header,
+        "The request's id: kept, logged and audited. Made when absent.",
+        schema,
+        "checkout-7f3a",
+    );
     operation.parameters.insert(parameter);
     for response in operation.responses.values_mut() {
         if let RefOr::Type(response) = response {

@@ -3,6 +3,8 @@
 
 mod document;
 mod pages;
+mod parameter;
 
 pub use document::document;
 pub use pages::pages;
+pub use parameter::optional;

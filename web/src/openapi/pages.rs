@@ -9,6 +9,7 @@ use salvo::oapi::swagger_ui::{Config, SwaggerUi};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Router, async_trait};
 
 const REDOC_SCRIPT: &[u8] = include_bytes!("../../assets/redoc.standalone.js.gz");
+const ICON: &str = include_str!("../../assets/icon.svg");
 const LANDING: &str = include_str!("../../assets/landing.html");
 const DOCUMENT: &str = "/openapi.json";
 
@@ -37,6 +38,12 @@ pub fn pages(document: &OpenApi) -> Router {
             Bytes::from_static(LANDING.as_bytes()),
             false,
         )))
+        .push(fixed_at(
+            "favicon.ico",
+            "image/svg+xml",
+            Bytes::from_static(ICON.as_bytes()),
+            false,
+        ))
         .push(fixed_at(
             "redoc/redoc.js",
             "text/javascript; charset=utf-8",
