@@ -15,6 +15,10 @@ pub(super) struct Api {
     database: database::Layer,
     #[command(flatten)]
     process: process::Layer,
+    /// Whether the health of agents at private and loopback addresses may be asked [default:
+    /// false], as for the steps of a worker.
+    #[arg(long, env = "STEPWELL_WORKER_ALLOW_PRIVATE", value_name = "BOOL")]
+    allow_private: Option<bool>,
 }
 
 impl Api {
@@ -25,7 +29,9 @@ impl Api {
         let database = self.database.over(file.database).resolve()?;
         let stop = shutdown::install()?;
         let store = parts::open(&database)?;
-        let bound = parts::bind(server, &process, &store, &stop).await?;
+        let allow_private = self.allow_private.or(file.worker.allow_private);
+        let allow_private = allow_private.unwrap_or(false);
+        let bound = parts::bind(server, &process, &store, allow_private, &stop).await?;
         let url = format!("http://{}", bound.address());
         if given.json {
             print::json(&serde_json::json!({ "url": url }))?;

@@ -9,6 +9,7 @@ mod openapi;
 mod parts;
 mod postgres;
 mod print;
+mod pulse;
 mod run;
 mod up;
 mod version;

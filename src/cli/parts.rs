@@ -1,15 +1,17 @@
 //! What `up`, `api` and `worker` are put together from.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use stepwell::queue::migrate::Standing;
 use stepwell::queue::{Error, Store};
-use stepwell::worker::{Runtime, WorkerSettings};
+use stepwell::worker::{Runtime, WorkerSettings, pulse};
 use stepwell_web::{Bound, Patience, WebOptions};
 use tokio_util::sync::CancellationToken;
 
+use super::pulse::Pulse;
 use crate::config::database::Database;
 use crate::config::process::Process;
 use crate::config::server::Server;
@@ -53,15 +55,17 @@ pub(super) async fn check_schema(store: &Store, stop: &CancellationToken) -> any
     }
 }
 
-/// Binds the API's socket.
+/// Binds the API's socket. `allow_private`: whether it may ask agents at private addresses.
 pub(super) async fn bind(
     server: Server,
     process: &Process,
     store: &Store,
+    allow_private: bool,
     stop: &CancellationToken,
 ) -> anyhow::Result<Bound> {
     let options = web_options(server.address, process);
-    let bound = stepwell_web::bind(options, store.clone(), stop.clone()).await;
+    let agents = Arc::new(Pulse(pulse::Pulse::new(allow_private)?));
+    let bound = stepwell_web::bind(options, store.clone(), agents, stop.clone()).await;
     bound.context("the API does not start (--port takes another port, 0 any free one)")
 }
 

@@ -89,7 +89,8 @@ impl Parts {
     ) -> anyhow::Result<()> {
         let store = parts::open(&self.database)?;
         migrate(&store, stop).await?;
-        let bound = parts::bind(self.server, &self.process, &store, stop).await?;
+        let allow_private = self.worker.allow_private_networks;
+        let bound = parts::bind(self.server, &self.process, &store, allow_private, stop).await?;
         let runtime = parts::worker(self.worker, &store)?;
         measure::worker(&bound.app().metrics, &runtime);
         announce(bound.address(), private.as_deref(), self.json)?;

@@ -28,6 +28,7 @@ mod context;
 mod driver;
 pub mod metrics;
 mod outbound;
+pub mod pulse;
 mod runtime;
 pub mod settings;
 mod stack;

@@ -8,6 +8,7 @@ use stepwell_queue::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::WebOptions;
+use crate::agents::health::AskAgents;
 use crate::extract::{Take, extractor};
 use crate::metrics::{Metrics, Survey, loop_samples};
 use crate::problem::Problem;
@@ -19,6 +20,8 @@ pub struct App {
     pub options: Arc<WebOptions>,
     pub metrics: Arc<Metrics>,
     pub survey: Arc<Survey>,
+    /// Absent where there is no API.
+    pub agents: Option<Arc<dyn AskAgents>>,
     /// Cancelled when the server is to stop.
     pub shutdown: CancellationToken,
 }
@@ -26,7 +29,12 @@ pub struct App {
 impl App {
     /// Makes the state of a server that stops when `shutdown` is cancelled.
     #[must_use]
-    pub fn new(options: WebOptions, store: Store, shutdown: CancellationToken) -> Self {
+    pub fn new(
+        options: WebOptions,
+        store: Store,
+        agents: Option<Arc<dyn AskAgents>>,
+        shutdown: CancellationToken,
+    ) -> Self {
         let (metrics, survey) = (Metrics::new(), Arc::<Survey>::default());
         let (counters, asked) = (store.counters(), Arc::clone(&survey));
         metrics.add(move || loop_samples(&counters));
@@ -36,6 +44,7 @@ impl App {
             options: Arc::new(options),
             metrics: Arc::new(metrics),
             survey,
+            agents,
             shutdown,
         }
     }

@@ -33,6 +33,9 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 pub const STREAMS_MAX: u32 = 256;
 /// How long a health check waits for the database.
 pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an agent that is asked for its health may take, unless its own timeout is shorter: a
+/// person waits for it.
+pub const AGENT_HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
 /// What `Retry-After` says when the database is away or the server is full: seconds.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 /// Characters of `X-Request-ID`.

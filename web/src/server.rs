@@ -2,6 +2,7 @@
 //! told to stop, and then for a bounded time until the requests in work are answered.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use salvo::conn::tcp::TcpAcceptor;
@@ -11,6 +12,7 @@ use stepwell_queue::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::agents::health::AskAgents;
 use crate::limits::{
     BODY_GAP_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, IDLE_TIMEOUT,
     STREAMS_MAX,
@@ -87,9 +89,10 @@ impl std::fmt::Debug for Bound {
 pub async fn bind(
     options: WebOptions,
     store: Store,
+    agents: Arc<dyn AskAgents>,
     shutdown: CancellationToken,
 ) -> Result<Bound, ServeError> {
-    listen(App::new(options, store, shutdown), service).await
+    listen(App::new(options, store, Some(agents), shutdown), service).await
 }
 
 /// Binds a socket for those who watch a process that has no API: health, version and measurements.
@@ -101,7 +104,7 @@ pub async fn bind_probes(
     store: Store,
     shutdown: CancellationToken,
 ) -> Result<Bound, ServeError> {
-    listen(App::new(options, store, shutdown), probes).await
+    listen(App::new(options, store, None, shutdown), probes).await
 }
 
 async fn listen(app: App, service: fn(App) -> Service) -> Result<Bound, ServeError> {

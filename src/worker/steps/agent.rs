@@ -157,7 +157,10 @@ pub(super) async fn tell_aborted(steps: &Steps, origin: &Origin, agent: &str) {
 }
 
 /// Adds the agent's credentials.
-fn authenticate(headers: &mut HeaderMap, target: &AgentTarget) -> Result<(), Failure> {
+pub(in crate::worker) fn authenticate(
+    headers: &mut HeaderMap,
+    target: &AgentTarget,
+) -> Result<(), Failure> {
     let (name, secret) = match &target.auth {
         Auth::None => return Ok(()),
         Auth::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.expose_secret())),

@@ -23,6 +23,7 @@ use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 use super::metrics::Metrics;
 use super::outbound::Outbound;
 use super::tasks::Registry;
+pub(super) use agent::authenticate;
 pub(crate) use origin::Origin;
 
 /// What every attempt of a worker shares.

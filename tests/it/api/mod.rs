@@ -1,5 +1,6 @@
 //! The contract of the REST API: every endpoint's answers, good and bad.
 
+mod agent_health;
 mod agent_in_use;
 mod agents;
 mod documents;

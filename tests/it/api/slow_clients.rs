@@ -1,9 +1,12 @@
 //! Clients that send slowly, or nothing, or too much of a head, hold up nobody but themselves.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use stepwell::queue::Store;
 use stepwell::queue::store::StoreOptions;
+use stepwell_web::agents::health::{AskAgents, Heard, Question};
 use stepwell_web::{Patience, WebOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,6 +23,16 @@ const SHORT: Patience = Patience {
 /// Idle at the same time. Both ends of each are in this process, whose descriptors are bounded.
 const MANY: usize = 300;
 
+/// Asks no agents: there are none.
+#[derive(Debug)]
+struct Nobody;
+
+impl AskAgents for Nobody {
+    fn ask(&self, _question: Question) -> BoxFuture<'static, Heard> {
+        Box::pin(async { Heard::Silent })
+    }
+}
+
 /// The API in this process, without a database; it ends with the test.
 async fn serve() -> u16 {
     let absent = StoreOptions::new("postgres://nobody@127.0.0.1:9/none".to_owned());
@@ -30,7 +43,7 @@ async fn serve() -> u16 {
         patience: SHORT,
     };
     let store = Store::open(absent).unwrap();
-    let bound = stepwell_web::bind(options, store, CancellationToken::new())
+    let bound = stepwell_web::bind(options, store, Arc::new(Nobody), CancellationToken::new())
         .await
         .unwrap();
     let port = bound.address().port();

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod check;
 pub mod create;
+pub mod health;
 pub mod read;
 pub mod wire;
 
@@ -24,7 +25,8 @@ pub fn routes() -> Router {
             Router::with_path("{id}")
                 .get(read::get_agent)
                 .put(change::replace_agent)
-                .delete(change::delete_agent),
+                .delete(change::delete_agent)
+                .push(Router::with_path("health").get(health::get_agent_health)),
         )
 }
 
