@@ -275,4 +275,4 @@ begin
     return made;
 end $$;
 
-select stepwell.make_partitions(7);
+select stepwell.make_partitions(3);

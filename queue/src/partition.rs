@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::{Backoff, jittered};
 use crate::{Error, Store};
 
-/// Days that have their partitions before they begin: a week without maintenance does no harm.
-const DAYS_AHEAD: i32 = 7;
+/// Days that have their partitions before they begin: a long weekend without any process does no
+/// harm. Not more, because every plan and every statement looks at each of them.
+const DAYS_AHEAD: i32 = 3;
 /// How often the maintenance looks.
 const EVERY: Duration = Duration::from_secs(600);
 /// How long it waits for a lock: whoever queues behind it waits as long. It tries again later.

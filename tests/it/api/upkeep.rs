@@ -3,7 +3,7 @@
 use crate::harness::{App, Database, PATIENCE, until};
 
 /// The name of the last partition that is made ahead, without its table.
-const LAST_DAY: &str = "select to_char(now() at time zone 'utc' + interval '7 days', 'YYYYMMDD')";
+const LAST_DAY: &str = "select to_char(now() at time zone 'utc' + interval '3 days', 'YYYYMMDD')";
 
 #[tokio::test]
 async fn the_api_alone_makes_partitions_ahead_and_forgets_old_keys() {

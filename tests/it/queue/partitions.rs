@@ -6,12 +6,12 @@ use super::world::{World, new_run};
 async fn partitions_are_made_ahead_and_strays_raise_an_alarm() {
     let World { db, store } = World::new().await;
     let ahead = "select count(*) from pg_class where relnamespace = 'stepwell'::regnamespace
-                 and relname in ('run_' || to_char(now() at time zone 'utc' + interval '7 days', 'YYYYMMDD'),
+                 and relname in ('run_' || to_char(now() at time zone 'utc' + interval '3 days', 'YYYYMMDD'),
                                  'step_' || to_char(now() at time zone 'utc', 'YYYYMMDD'),
                                  'audit_' || to_char(now() at time zone 'utc' - interval '1 day', 'YYYYMMDD'))";
     assert_eq!(db.number(ahead).await, 3);
     assert_eq!(store.maintain_once().await.unwrap(), 0);
-    db.run("do $$ begin execute 'drop table stepwell.step_' || to_char(now() at time zone 'utc' + interval '3 days', 'YYYYMMDD'); end $$").await;
+    db.run("do $$ begin execute 'drop table stepwell.step_' || to_char(now() at time zone 'utc' + interval '2 days', 'YYYYMMDD'); end $$").await;
     assert_eq!(store.maintain_once().await.unwrap(), 1);
     assert!(store.partition_alarm().await.unwrap().is_empty());
     let mut run = new_run();
