@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use stepwell_workflow::Time;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 
 use super::buffer::Buffer;
@@ -23,24 +22,19 @@ use crate::{Changes, Committer, End, Error};
 
 /// Jobs of one claim: more would keep the first of them waiting for the last.
 const CLAIM_MAX: usize = 500;
-/// With a backlog, one in so many slots must be free before the next claim: a claim of many jobs
-/// costs little more than a claim of one.
-const CLAIM_SHARE: usize = 8;
-/// How long a free slot waits for others to join it: longer than a commit that frees slots takes.
-const CLAIM_PATIENCE: Duration = Duration::from_millis(5);
 /// How long one claim may take.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One worker's claims.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    life: Arc<Life>,
+    pub(super) life: Arc<Life>,
     committer: Committer,
     buffer: Arc<Buffer>,
     link: Link,
-    queues: Vec<(Arc<str>, Pace)>,
-    slots: usize,
-    hints: Receiver<Hint>,
+    pub(super) queues: Vec<(Arc<str>, Pace)>,
+    pub(super) slots: usize,
+    pub(super) hints: Receiver<Hint>,
 }
 
 /// How one look at the queues went.
@@ -119,66 +113,6 @@ impl Desk {
             }
         }
         self.close().await;
-    }
-
-    /// Waits until a claim is worth while, and returns the number of free slots. Never returns once
-    /// this worker drains.
-    async fn room(&self, backlog: bool) -> usize {
-        let life = &self.life;
-        if life.draining.is_cancelled() {
-            std::future::pending::<()>().await;
-        }
-        let enough = if backlog {
-            (self.slots / CLAIM_SHARE).max(1)
-        } else {
-            1
-        };
-        let mut patience = std::pin::pin!(tokio::time::sleep(CLAIM_PATIENCE));
-        loop {
-            let free = self.slots.saturating_sub(life.held.len());
-            if free >= enough || (free > 0 && patience.is_elapsed()) {
-                return free;
-            }
-            tokio::select! {
-                () = life.freed.notified() => {}
-                () = &mut patience, if !patience.is_elapsed() => {}
-            }
-        }
-    }
-
-    /// Waits for a hint that one of our queues has work.
-    async fn called(&mut self) {
-        loop {
-            match self.hints.recv().await {
-                Ok(Hint::Work { queue }) if self.queues.iter().any(|(q, _)| **q == *queue) => {
-                    return;
-                }
-                Ok(Hint::Lagged) | Err(RecvError::Lagged(_)) => {
-                    self.doubt_floors();
-                    return;
-                }
-                Ok(_) => {}
-                // The store is closed.
-                Err(RecvError::Closed) => std::future::pending::<()>().await,
-            }
-        }
-    }
-
-    /// What was heard up to now, the next claim sees anyway.
-    fn forget_hints(&mut self) {
-        loop {
-            match self.hints.try_recv() {
-                Ok(Hint::Lagged) | Err(TryRecvError::Lagged(_)) => self.doubt_floors(),
-                Ok(_) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
-            }
-        }
-    }
-
-    fn doubt_floors(&mut self) {
-        for (_, pace) in &mut self.queues {
-            pace.doubt();
-        }
     }
 
     /// Looks at the queues in order of preference, until the slots are filled.

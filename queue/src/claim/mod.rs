@@ -1,14 +1,15 @@
 //! A worker takes jobs, and all that it needs to drive them, in one statement where it can.
 //!
 //! [`floor`] decides from where the queue is read (D7), [`take`] holds the statement, [`load`]
-//! reads steps and messages of runs that were begun before, [`desk`] is the loop, [`buffer`] what it
-//! fills, [`hopeless`] sees to jobs that no driver can take up.
+//! reads steps and messages of runs that were begun before, [`desk`] is the loop, [`occasion`] what it
+//! waits for, [`buffer`] what it fills, [`hopeless`] sees to jobs that no driver can take up.
 
 pub(crate) mod buffer;
 pub(crate) mod desk;
 mod floor;
 mod hopeless;
 mod load;
+mod occasion;
 mod take;
 
 use stepwell_workflow::{RunHeader, StepSnapshot};

@@ -2,12 +2,14 @@
 //! into the next one, as one statement over arrays, fenced by the worker's own row (D4).
 //!
 //! [`encode`] makes [`rows`] of one driver's changes, [`batch`] gathers the rows of many drivers as
-//! columns, [`lane`] decides what is in a batch and who hears what, [`write`] holds the statements.
+//! columns, [`lane`] decides what is in a batch, [`settle`] sees it through and tells its drivers,
+//! [`write`] holds the statements.
 
 mod batch;
 mod encode;
 mod lane;
 mod rows;
+mod settle;
 mod write;
 
 use std::sync::Arc;

@@ -1,0 +1,171 @@
+//! Writes one batch, however often it must be tried, and tells its drivers what came of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Committed;
+use super::batch::Batch;
+use super::lane::Driver;
+use super::write::{Written, write};
+use crate::backoff::Backoff;
+use crate::error::Fault;
+use crate::link::{Link, timed_out};
+use crate::listen::Hint;
+use crate::worker::Life;
+use crate::worker::owner::Owner;
+
+/// How long a commit may take. Longer than a worker lives unseen: by then it is fenced.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Commits nothing, so that connection and plan are there before the first driver comes. What goes
+/// wrong here goes wrong again with the first batch, where it is seen to.
+pub(super) async fn warm_up(life: &Life, link: &mut Link) {
+    let Ok(connection) = link.get().await else {
+        return;
+    };
+    let nothing = Batch::of(std::iter::empty());
+    let epoch = life.epoch.load(Ordering::Acquire);
+    let written = write(connection, life.id, epoch, &nothing);
+    if !matches!(
+        tokio::time::timeout(COMMIT_TIMEOUT, written).await,
+        Ok(Ok(_))
+    ) {
+        link.forget();
+    }
+}
+
+/// Writes a batch and tells its drivers. When a row is to blame, each driver is tried alone, so that
+/// only the guilty one hears of it.
+pub(super) async fn serve(life: &Arc<Life>, link: &mut Link, drivers: Vec<Driver>) {
+    let outcome = {
+        let batch = Batch::of(drivers.iter().map(|driver| &driver.rows));
+        settle(life, link, &batch).await
+    };
+    match outcome {
+        Err(reason) if drivers.len() > 1 => {
+            tracing::warn!(
+                reason,
+                "a commit was refused; trying its {} runs one by one",
+                drivers.len()
+            );
+            for driver in drivers {
+                Box::pin(serve(life, link, vec![driver])).await;
+            }
+        }
+        outcome => {
+            let committed = match outcome {
+                Ok(committed) => committed,
+                Err(reason) => {
+                    life.store.desk.counters.refused_commits.add(1);
+                    Committed::Refused(reason)
+                }
+            };
+            // Before the drivers hear of it, so that a slot is free when its driver ends.
+            life.after(
+                &committed,
+                drivers.iter().map(|d| (d.rows.run_id, d.rows.ends())),
+            );
+            if committed == Committed::Done {
+                let wake_at = drivers.iter().filter_map(|d| d.rows.wake_at()).min();
+                life.wake_at(wake_at);
+            }
+            for driver in drivers {
+                // A driver that went away has dropped its run.
+                let _ = driver.answer.send(committed.clone());
+            }
+        }
+    }
+}
+
+/// Writes a batch, however often it must be tried. `Err`: the database will never take it.
+async fn settle(life: &Arc<Life>, link: &mut Link, batch: &Batch<'_>) -> Result<Committed, String> {
+    let mut backoff = Backoff::new();
+    loop {
+        if life.fenced.is_cancelled() {
+            return Ok(Committed::Fenced);
+        }
+        let epoch = life.epoch.load(Ordering::Acquire);
+        let connection = tokio::select! {
+            connection = link.get() => connection,
+            () = life.fenced.cancelled() => return Ok(Committed::Fenced),
+        };
+        let Ok(connection) = connection else {
+            tokio::select! {
+                () = backoff.wait() => {}
+                () = life.fenced.cancelled() => {}
+                // Nobody waits for a worker that is over; its jobs are freed when it is missed.
+                () = life.ended.cancelled() => return Ok(Committed::Unknown),
+            }
+            continue;
+        };
+        let written =
+            tokio::time::timeout(COMMIT_TIMEOUT, write(connection, life.id, epoch, batch))
+                .await
+                .unwrap_or_else(|_| Err(timed_out("a commit")));
+        match written {
+            Ok(written) if written.owned => {
+                announce(life, batch, written);
+                return Ok(Committed::Done);
+            }
+            // Nothing was written: this worker is dead, or it is in another epoch by now.
+            Ok(_) => match life.look_up_owner(link).await {
+                Ok(Owner::Lost) => return Ok(Committed::Fenced),
+                Ok(Owner::Alive) => {}
+                Err(_) => backoff.wait().await,
+            },
+            Err(error) => match Fault::of(&error) {
+                Fault::Broken => {
+                    tracing::warn!(%error, "a commit's outcome is unknown");
+                    link.forget();
+                    life.store.desk.counters.unknown_commits.add(1);
+                    return Ok(Committed::Unknown);
+                }
+                Fault::Passing => {
+                    tracing::debug!(%error, "a commit is tried again");
+                    backoff.wait().await;
+                }
+                Fault::Guilty => return Err(error.to_string()),
+            },
+        }
+    }
+}
+
+/// Counts, and tells whoever waits.
+fn announce(life: &Life, batch: &Batch<'_>, written: Written) {
+    let counters = &life.store.desk.counters;
+    counters.commit_batches.add(1);
+    counters.commits.add(batch.drivers);
+    counters
+        .committed_steps
+        .add(batch.inserts.run_id.len() + batch.updates.run_id.len());
+    if usize::try_from(written.finished) != Ok(batch.finished) {
+        tracing::error!(
+            expected = batch.finished,
+            written = written.finished,
+            "finished runs were not this worker's"
+        );
+    }
+    if !batch.updates.run_id.is_empty()
+        && usize::try_from(written.updated) != Ok(batch.updates.run_id.len())
+    {
+        tracing::error!(
+            expected = batch.updates.run_id.len(),
+            written = written.updated,
+            "step rows to be updated were missing"
+        );
+    }
+    for queue in written.due {
+        life.store.announce(Hint::Work { queue });
+    }
+    if !written.ended.is_empty() {
+        life.store.announce(Hint::Ended {
+            run_ids: written.ended,
+        });
+    }
+    if !written.told.is_empty() {
+        life.store.announce(Hint::Inbox {
+            run_ids: written.told,
+        });
+    }
+}
