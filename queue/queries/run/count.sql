@@ -7,7 +7,7 @@ select count(*) as "count!" from (
               when r.status <> 'pending' then r.status::text
               when j.state = 'leased' then 'running'
               when j.paused then 'paused'
-              when j.state = 'ready' and j.fresh then 'pending'
+              when j.state = 'ready' and j.started_at is null then 'pending'
               when j.state in ('timed', 'parked') then 'waiting'
               else 'running'
           end = any($1))

@@ -5,7 +5,7 @@ select r.id, r.workflow_id, r.workflow_name, r.version, r.status::text as "statu
        r.priority, r.queue, r.generation, r.parent_id, r.created_at,
        coalesce(r.started_at, j.started_at) as started_at, r.finished_at, r.triggered_by,
        r.cancelled_by, r.cancel_reason, r.steps_total, done.steps as "steps_done!",
-       j.state::text as "job_state?", j.paused as "job_paused?", j.fresh as "job_fresh?",
+       j.state::text as "job_state?", j.paused as "job_paused?", j.started_at is not null as "job_begun?",
        j.run_at as "job_run_at?", j.blocked_on as "job_blocked_on?: Json<Box<RawValue>>"
 from stepwell.run r
 left join stepwell.job j on j.run_id = r.id

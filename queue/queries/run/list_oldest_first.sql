@@ -5,7 +5,7 @@ with page as materialized (
            r.error, r.labels, r.priority, r.queue, r.generation, r.parent_id, r.created_at,
            coalesce(r.started_at, j.started_at) as started_at, r.finished_at, r.triggered_by,
            r.cancelled_by, r.cancel_reason, r.steps_total, j.state::text as job_state,
-           j.paused as job_paused, j.fresh as job_fresh, j.run_at as job_run_at,
+           j.paused as job_paused, j.started_at is not null as job_begun, j.run_at as job_run_at,
            j.blocked_on as job_blocked_on
     from stepwell.run r
     left join stepwell.job j on j.run_id = r.id
@@ -13,7 +13,7 @@ with page as materialized (
               when r.status <> 'pending' then r.status::text
               when j.state = 'leased' then 'running'
               when j.paused then 'paused'
-              when j.state = 'ready' and j.fresh then 'pending'
+              when j.state = 'ready' and j.started_at is null then 'pending'
               when j.state in ('timed', 'parked') then 'waiting'
               else 'running'
           end = any($1))
@@ -34,7 +34,7 @@ select r.id as "id!", r.workflow_id as "workflow_id!", r.workflow_name as "workf
        r.queue as "queue!", r.generation as "generation!", r.parent_id, r.created_at as "created_at!",
        r.started_at, r.finished_at, r.triggered_by as "triggered_by!", r.cancelled_by,
        r.cancel_reason, r.steps_total as "steps_total!", done.steps as "steps_done!",
-       r.job_state as "job_state?", r.job_paused as "job_paused?", r.job_fresh as "job_fresh?",
+       r.job_state as "job_state?", r.job_paused as "job_paused?", r.job_begun as "job_begun?",
        r.job_run_at as "job_run_at?", r.job_blocked_on as "job_blocked_on?: Json<Box<RawValue>>"
 from page r
 cross join lateral (

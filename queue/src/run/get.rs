@@ -36,7 +36,7 @@ pub(super) struct Row {
     pub(super) steps_done: i64,
     pub(super) job_state: Option<String>,
     pub(super) job_paused: Option<bool>,
-    pub(super) job_fresh: Option<bool>,
+    pub(super) job_begun: Option<bool>,
     pub(super) job_run_at: Option<Time>,
     pub(super) job_blocked_on: Option<Json<Box<RawValue>>>,
 }
@@ -50,7 +50,7 @@ impl TryFrom<Row> for Run {
         let job = row.job_state.map(|state| Job {
             state,
             paused: row.job_paused.unwrap_or(false),
-            fresh: row.job_fresh.unwrap_or(false),
+            begun: row.job_begun.unwrap_or(false),
             run_at: row.job_run_at,
             blocked_on: row.job_blocked_on.map(|json| json.0),
         });

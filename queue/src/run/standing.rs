@@ -4,8 +4,8 @@
 //! |----------|------------------|---------------------------------------------------|
 //! | terminal | none             | the run row's                                     |
 //! | pending  | leased           | running                                           |
-//! | pending  | ready, fresh     | pending: no driver has had this generation        |
-//! | pending  | ready, not fresh | running: between two drivers                      |
+//! | pending  | ready, not begun | pending: this generation has not begun            |
+//! | pending  | ready, begun     | running: between two drivers                      |
 //! | pending  | timed or parked  | waiting, on what the job row says                 |
 //! | pending  | any, paused      | paused                                            |
 //!
@@ -19,7 +19,8 @@ use stepwell_workflow::{RunStatus, Time};
 pub(super) struct Job {
     pub(super) state: String,
     pub(super) paused: bool,
-    pub(super) fresh: bool,
+    /// Whether a driver has committed anything in this generation.
+    pub(super) begun: bool,
     pub(super) run_at: Option<Time>,
     pub(super) blocked_on: Option<Box<RawValue>>,
 }
@@ -55,7 +56,7 @@ pub(super) fn standing(
     let status = match job.state.as_str() {
         "leased" => return Ok((RunStatus::Running, None)),
         _ if job.paused => RunStatus::Paused,
-        "ready" if job.fresh => return Ok((RunStatus::Pending, None)),
+        "ready" if !job.begun => return Ok((RunStatus::Pending, None)),
         "ready" => return Ok((RunStatus::Running, None)),
         _ => RunStatus::Waiting,
     };
@@ -94,11 +95,11 @@ mod tests {
 
     use super::*;
 
-    fn job(state: &str, fresh: bool, paused: bool) -> Option<Job> {
+    fn job(state: &str, begun: bool, paused: bool) -> Option<Job> {
         Some(Job {
             state: state.to_owned(),
             paused,
-            fresh,
+            begun,
             run_at: None,
             blocked_on: None,
         })
@@ -120,12 +121,12 @@ mod tests {
         );
         check(
             RunStatus::Pending,
-            job("ready", true, false),
+            job("ready", false, false),
             RunStatus::Pending,
         );
         check(
             RunStatus::Pending,
-            job("ready", false, false),
+            job("ready", true, false),
             RunStatus::Running,
         );
         check(

@@ -201,3 +201,19 @@ async fn the_attempts_of_a_step_begin_anew() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn it_is_pending_until_a_worker_has_begun_it() {
+    let mut app = App::separate(1, &[]).await;
+    let (_agent, run) = failed(&app).await;
+    app.processes[1].stop().await;
+    let path = format!("runs/{run}/retry");
+    app.api.post(&path, json!({})).await.of(202);
+    let waiting = app.api.run(&run).await;
+    assert_eq!(waiting["status"], "pending", "{waiting}");
+    let pending = app.api.get("runs?status=pending").await.of(200);
+    assert_eq!(pending.text("/items/0/id"), run);
+    app.worker();
+    assert_eq!(app.api.finished(&run).await["status"], "completed");
+    app.finish().await;
+}
