@@ -148,12 +148,13 @@ impl Desk {
                 let full_scan_in = pace.full_scan_in(now);
                 let again = !full && left > 0 && pace.next(now).1;
                 self.hand_over(taken).await;
+                if again {
+                    continue;
+                }
                 for wait in [due_in, full_scan_in].into_iter().flatten() {
                     round.wait = Some(round.wait.map_or(wait, |least| least.min(wait)));
                 }
-                if !again {
-                    break;
-                }
+                break;
             }
             if left == 0 {
                 round.filled = true;

@@ -78,7 +78,7 @@ impl Pace {
             .full_scan_at
             .is_none_or(|at| now.duration_since(at) >= FULL_SCAN_EVERY);
         let rested = self.rest_until.is_none_or(|at| now >= at);
-        if overdue || (self.full_scan_due && rested && !self.backed_up) {
+        if overdue || (rested && !self.backed_up) {
             (Floor::NONE, true)
         } else {
             (self.floor, false)
@@ -158,9 +158,27 @@ mod tests {
     fn what_comes_in_behind_the_floor_is_looked_for() {
         let start = Instant::now();
         let mut pace = Pace::new();
-        pace.note(true, scanned(0, Duration::ZERO), start);
-        assert!(!pace.next(start).1);
+        let took = Duration::from_millis(10);
+        pace.note(true, scanned(0, took), start);
+        assert_eq!(
+            pace.full_scan_in(start),
+            None,
+            "there was nothing behind it"
+        );
         pace.doubt();
-        assert!(pace.next(start).1);
+        assert_eq!(pace.full_scan_in(start), Some(took * REST_FACTOR));
+        assert!(!pace.next(start).1, "the last one was dear");
+        assert!(pace.next(start + took * REST_FACTOR).1);
+    }
+
+    #[test]
+    fn work_that_comes_to_an_idle_queue_is_found_by_one_scan() {
+        let start = Instant::now();
+        let mut pace = Pace::new();
+        pace.note(true, scanned(1, Duration::from_micros(500)), start);
+        let later = start + Duration::from_millis(20);
+        assert!(pace.next(later).1, "behind the floor as well");
+        pace.note(true, scanned(1, Duration::from_micros(500)), later);
+        assert_eq!(pace.full_scan_in(later), None, "and that was all");
     }
 }
