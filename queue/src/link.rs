@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection unused for longer is asked for a sign of life first: the server may have restarted
 /// since, and then a statement's outcome need not stay unknown. Less than a restart takes, so that
 /// the first statement after one goes well; more than a busy loop rests, which is never held up.
-const TRUSTED_FOR: Duration = Duration::from_millis(50);
+pub(crate) const TRUSTED_FOR: Duration = Duration::from_millis(100);
 /// How long Postgres keeps a transaction of ours that says nothing: a worker frozen in the middle
 /// of one must not hold its locks until it thaws.
 const IDLE_IN_TRANSACTION: &str = "10s";

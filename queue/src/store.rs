@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::Connection as _;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::broadcast;
@@ -54,6 +55,9 @@ impl StoreOptions {
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) pool: PgPool,
+    /// For statements that look one run up by its id: their plan is made once, where a list with its
+    /// many filters needs one for the values at hand.
+    pub(crate) lookups: PgPool,
     pub(crate) options: Arc<StoreOptions>,
     pub(crate) desk: Arc<Desk>,
     /// The agents that this process has called lately.
@@ -85,10 +89,11 @@ impl Store {
         let connect = PgConnectOptions::from_str(options.url.expose_secret())
             .map_err(Error::Refused)?
             .application_name("stepwell");
-        let pool = PgPoolOptions::new()
-            .max_connections(options.pool_max)
-            .acquire_timeout(options.acquire_timeout)
-            .connect_lazy_with(link::brief(&connect, options.listen));
+        // The two share what the process may have.
+        let half = (options.pool_max / 2).max(1);
+        let rest = options.pool_max.saturating_sub(half).max(1);
+        let pool = connections(&options, rest, link::brief(&connect, options.listen));
+        let lookups = connections(&options, half, link::steady(&connect, options.listen));
         let closing = CancellationToken::new();
         let (hints, _) = broadcast::channel(HINTS_BEHIND_MAX);
         let counters = Arc::<Counters>::default();
@@ -109,6 +114,7 @@ impl Store {
         };
         Ok(Self {
             pool,
+            lookups,
             options: Arc::new(options),
             desk: Arc::new(desk),
             agents: crate::agent::Targets::new(),
@@ -132,6 +138,7 @@ impl Store {
     pub async fn close(&self) {
         self.desk.closing.cancel();
         self.pool.close().await;
+        self.lookups.close().await;
     }
 
     /// What the hot loops have done since the store was opened.
@@ -156,4 +163,22 @@ impl Store {
         // Nobody listening is no fault.
         let _ = self.desk.hints.send(hint);
     }
+}
+
+/// Opens a pool whose connections are made when they are needed.
+fn connections(options: &StoreOptions, most: u32, connect: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(options.acquire_timeout)
+        // As for the loops' own connections: asked for a sign of life only after a rest.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > link::TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(connect)
 }

@@ -142,7 +142,7 @@ impl Store {
             "select r.id from stepwell.run r where r.id = any($1) and r.status <> 'pending'",
             run_ids
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.lookups)
         .await?)
     }
 }

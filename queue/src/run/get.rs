@@ -90,7 +90,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn run(&self, id: Uuid) -> Result<Option<Run>, Error> {
         sqlx::query_file_as!(Row, "queries/run/get.sql", id)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.lookups)
             .await?
             .map(Run::try_from)
             .transpose()

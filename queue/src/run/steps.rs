@@ -70,7 +70,7 @@ impl Store {
                from stepwell.run where id = $1"#,
             run_id
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.lookups)
         .await?
         else {
             return Ok(None);
@@ -96,7 +96,7 @@ impl Store {
             start.item,
             limit + 1,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.lookups)
         .await?;
         let mut begun = Vec::with_capacity(rows.len());
         for row in rows {
