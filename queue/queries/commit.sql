@@ -1,8 +1,8 @@
--- What drivers decided, in full. Parameters 1 to 40 are those of `queries/commit_lean.sql`. Each run's
+-- What drivers decided, in full. Parameters 1 to 39 are those of `queries/commit_lean.sql`. Each run's
 -- change of its job is one row of `d`, however many reasons it has: a row is updated once in a statement.
 -- turn: 'told' (another run's message arrives), 'kept', 'released', 'given_back', 'finished'.
 with owner as materialized (
-    select id from stepwell.worker
+    select id, 'worker:' || id as actor from stepwell.worker
     where id = $1 and epoch = $2 and status in ('alive', 'draining')
     for key share
 ),
@@ -10,11 +10,13 @@ with owner as materialized (
 changed as materialized (
     select o.id as owner_id, d.*
     from owner o,
-         unnest($30::uuid[], $31::text[], $32::bigint[], $33::timestamptz[], $34::int[], $35::text[], $36::text[],
-                $37::text[], $38::timestamptz[], $39::text[], $40::text[], $41::int[], $42::int[], $43::timestamptz[],
-                $44::text[], $45::boolean[], $46::smallint[])
-         as d (run_id, turn, sequence, started_at, generation, status, output, error, finished_at, cancelled_by,
-               cancel_reason, consumed, added, wake_at, blocked_on, paused, deaths)
+         (select unnest($29::uuid[]) as run_id, unnest($30::text[]) as turn, unnest($31::bigint[]) as sequence,
+                 unnest($32::timestamptz[]) as started_at, unnest($33::int[]) as generation,
+                 unnest($34::text[]) as status, unnest($35::text[]) as output, unnest($36::text[]) as error,
+                 unnest($37::timestamptz[]) as finished_at, unnest($38::text[]) as cancelled_by,
+                 unnest($39::text[]) as cancel_reason, unnest($40::int[]) as consumed, unnest($41::int[]) as added,
+                 unnest($42::timestamptz[]) as wake_at, unnest($43::text[]) as blocked_on,
+                 unnest($44::boolean[]) as paused, unnest($45::smallint[]) as deaths) as d
     join stepwell.job j on j.run_id = d.run_id
     where d.turn = 'told' or j.worker_id = o.id
     order by j.run_id
@@ -27,11 +29,13 @@ steps as (
     select s.run_id, s.step, s.item, s.generation, s.name, s.kind, s.status::stepwell.step_status, s.attempt, s.max_attempts,
            s.input::json, s.output::json, s.error::json, s.started_at, s.finished_at, s.wake_at, s.child_run_id, o.id
     from owner o,
-         unnest($3::uuid[], $4::smallint[], $5::int[], $6::int[], $7::text[], $8::text[], $9::text[], $10::smallint[],
-                $11::smallint[], $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
-                $17::timestamptz[], $18::uuid[])
-         as s (run_id, step, item, generation, name, kind, status, attempt, max_attempts, input, output, error,
-               started_at, finished_at, wake_at, child_run_id)
+         (select unnest($3::uuid[]) as run_id, unnest($4::smallint[]) as step, unnest($5::int[]) as item,
+                 unnest($6::int[]) as generation, unnest($7::text[]) as name, unnest($8::text[]) as kind,
+                 unnest($9::text[]) as status, unnest($10::smallint[]) as attempt,
+                 unnest($11::smallint[]) as max_attempts, unnest($12::text[]) as input, unnest($13::text[]) as output,
+                 unnest($14::text[]) as error, unnest($15::timestamptz[]) as started_at,
+                 unnest($16::timestamptz[]) as finished_at, unnest($17::timestamptz[]) as wake_at,
+                 unnest($18::uuid[]) as child_run_id) as s
 ),
 known_steps as (
     update stepwell.step t
@@ -39,35 +43,37 @@ known_steps as (
         input = s.input::json, output = s.output::json, error = s.error::json, started_at = s.started_at,
         finished_at = s.finished_at, wake_at = s.wake_at, child_run_id = s.child_run_id, worker_id = o.id
     from owner o,
-         unnest($47::uuid[], $48::smallint[], $49::int[], $50::int[], $51::text[], $52::smallint[], $53::smallint[],
-                $54::text[], $55::text[], $56::text[], $57::timestamptz[], $58::timestamptz[], $59::timestamptz[],
-                $60::uuid[])
-         as s (run_id, step, item, generation, status, attempt, max_attempts, input, output, error, started_at,
-               finished_at, wake_at, child_run_id)
+         (select unnest($46::uuid[]) as run_id, unnest($47::smallint[]) as step, unnest($48::int[]) as item,
+                 unnest($49::int[]) as generation, unnest($50::text[]) as status, unnest($51::smallint[]) as attempt,
+                 unnest($52::smallint[]) as max_attempts, unnest($53::text[]) as input, unnest($54::text[]) as output,
+                 unnest($55::text[]) as error, unnest($56::timestamptz[]) as started_at,
+                 unnest($57::timestamptz[]) as finished_at, unnest($58::timestamptz[]) as wake_at,
+                 unnest($59::uuid[]) as child_run_id) as s
     where t.run_id = s.run_id and t.step = s.step and t.item = s.item and t.generation = s.generation
     returning t.run_id
 ),
 records as (
     insert into stepwell.audit
         (id, entity_type, entity_id, sequence, step, action, before, after, detail, actor, request_id)
-    select a.id, a.entity_type, a.entity_id, a.sequence, a.step, a.action, to_json(a.before), to_json(a.after),
-           a.detail::json, a.actor, a.request_id
+    select a.id, case when a.step is null then 'run' else 'step' end, a.entity_id, a.sequence, a.step, a.action, to_json(a.before), to_json(a.after),
+           a.detail::json, coalesce(a.actor, o.actor), a.request_id
     from owner o,
-         unnest($19::uuid[], $20::text[], $21::uuid[], $22::bigint[], $23::text[], $24::text[], $25::text[],
-                $26::text[], $27::text[], $28::text[], $29::text[])
-         as a (id, entity_type, entity_id, sequence, step, action, before, after, detail, actor, request_id)
+         (select unnest($19::uuid[]) as id, unnest($20::uuid[]) as entity_id,
+                 unnest($21::bigint[]) as sequence, unnest($22::text[]) as step, unnest($23::text[]) as action,
+                 unnest($24::text[]) as before, unnest($25::text[]) as after, unnest($26::text[]) as detail,
+                 unnest($27::text[]) as actor, unnest($28::text[]) as request_id) as a
 ),
 consumed as (
     delete from stepwell.inbox i
-    using owner o, unnest($61::bigint[]) as c (id)
+    using owner o, unnest($60::bigint[]) as c (id)
     where i.id = c.id
 ),
 -- A message for a run that is over by now has nobody to go to.
 told as (
     insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
     select m.run_id, m.kind, m.payload::json, m.actor, m.request_id
-    from unnest($62::uuid[], $63::text[], $64::text[], $65::text[], $66::text[])
-         as m (run_id, kind, payload, actor, request_id)
+    from (select unnest($61::uuid[]) as run_id, unnest($62::text[]) as kind, unnest($63::text[]) as payload,
+                 unnest($64::text[]) as actor, unnest($65::text[]) as request_id) as m
     join changed c on c.run_id = m.run_id
 ),
 -- A driver that lets go while messages are unread leaves the job due. Where the sequence is not known
@@ -116,7 +122,7 @@ freed as (
 ),
 unread as (
     delete from stepwell.inbox i using gone g
-    where g.messages > 0 and i.run_id = g.run_id and i.id <> all ($61)
+    where g.messages > 0 and i.run_id = g.run_id and i.id <> all ($60)
 )
 select exists (select from owner) as "owned!",
        (select count(*) from over) as "finished!",

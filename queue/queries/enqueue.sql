@@ -2,12 +2,15 @@
 -- stored but an id used twice.
 with new as materialized (
     select *
-    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::smallint[],
-                $9::timestamptz[], $10::bigint[], $11::text[], $12::text[], $13::uuid[], $14::int[], $15::int[],
-                $16::int[], $17::boolean[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::uuid[])
-        as n (id, workflow_id, workflow_name, version, steps_total, input, queue, priority,
-              run_at, timeout_ms, labels, dedupe_key, parent_id, parent_step, parent_item,
-              parent_generation, awaited, actor, request_id, traceparent, created_at, audit_id)
+    from (select unnest($1::uuid[]) as id, unnest($2::uuid[]) as workflow_id, unnest($3::text[]) as workflow_name,
+                 unnest($4::int[]) as version, unnest($5::int[]) as steps_total, unnest($6::text[]) as input,
+                 unnest($7::text[]) as queue, unnest($8::smallint[]) as priority, unnest($9::timestamptz[]) as run_at,
+                 unnest($10::bigint[]) as timeout_ms, unnest($11::text[]) as labels,
+                 unnest($12::text[]) as dedupe_key, unnest($13::uuid[]) as parent_id,
+                 unnest($14::int[]) as parent_step, unnest($15::int[]) as parent_item,
+                 unnest($16::int[]) as parent_generation, unnest($17::boolean[]) as awaited,
+                 unnest($18::text[]) as actor, unnest($19::text[]) as request_id, unnest($20::text[]) as traceparent,
+                 unnest($21::timestamptz[]) as created_at, unnest($22::uuid[]) as audit_id) as n
 ),
 runs as (
     insert into stepwell.run

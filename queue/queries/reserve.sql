@@ -4,9 +4,10 @@
 -- out of `keyed` or `held`: the caller then rolls back and asks again.
 with new as materialized (
     select *
-    from unnest($1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::smallint[],
-                $9::text[], $10::text[])
-        as n (place, id, workflow_id, dedupe_key, scope, key, fingerprint, status, location, body)
+    from (select unnest($1::int[]) as place, unnest($2::uuid[]) as id, unnest($3::uuid[]) as workflow_id,
+                 unnest($4::text[]) as dedupe_key, unnest($5::text[]) as scope, unnest($6::text[]) as key,
+                 unnest($7::bytea[]) as fingerprint, unnest($8::smallint[]) as status, unnest($9::text[]) as location,
+                 unnest($10::text[]) as body) as n
 ),
 free as materialized (
     select * from new n

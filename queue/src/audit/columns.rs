@@ -10,7 +10,6 @@ use crate::text::clean;
 #[derive(Debug, Default)]
 pub(crate) struct AuditColumns<'a> {
     pub(crate) id: Vec<Uuid>,
-    pub(crate) entity_type: Vec<&'a str>,
     pub(crate) entity_id: Vec<Uuid>,
     pub(crate) sequence: Vec<i64>,
     pub(crate) step: Vec<Option<&'a str>>,
@@ -18,7 +17,7 @@ pub(crate) struct AuditColumns<'a> {
     pub(crate) before: Vec<Option<&'a str>>,
     pub(crate) after: Vec<Option<&'a str>>,
     pub(crate) detail: Vec<Option<&'a str>>,
-    pub(crate) actor: Vec<&'a str>,
+    pub(crate) actor: Vec<Option<&'a str>>,
     pub(crate) request_id: Vec<Option<&'a str>>,
 }
 
@@ -32,16 +31,15 @@ pub(crate) struct AuditRow {
     pub(crate) before: Option<&'static str>,
     pub(crate) after: Option<&'static str>,
     pub(crate) detail: Option<String>,
-    pub(crate) actor: String,
+    /// `None`: the worker that writes it.
+    pub(crate) actor: Option<String>,
     pub(crate) request_id: Option<String>,
 }
 
 impl<'a> AuditColumns<'a> {
     /// Adds one record of this run.
     pub(crate) fn push(&mut self, run_id: Uuid, row: &'a AuditRow) {
-        let entity = if row.step.is_some() { "step" } else { "run" };
         self.id.push(Uuid::now_v7());
-        self.entity_type.push(entity);
         self.entity_id.push(run_id);
         self.sequence.push(row.sequence);
         self.step.push(row.step.as_deref());
@@ -49,14 +47,14 @@ impl<'a> AuditColumns<'a> {
         self.before.push(row.before);
         self.after.push(row.after);
         self.detail.push(row.detail.as_deref());
-        self.actor.push(&row.actor);
+        self.actor.push(row.actor.as_deref());
         self.request_id.push(row.request_id.as_deref());
     }
 }
 
 impl AuditRow {
-    /// Takes over what `advance` wrote down. `default_actor`: the driver itself.
-    pub(crate) fn of(record: stepwell_workflow::Record, default_actor: &str) -> Self {
+    /// Takes over what `advance` wrote down.
+    pub(crate) fn of(record: stepwell_workflow::Record) -> Self {
         let owned = |text: String| clean(&text).into_owned();
         Self {
             sequence: record.sequence,
@@ -65,7 +63,7 @@ impl AuditRow {
             before: record.before,
             after: record.after,
             detail: record.detail.as_ref().map(Value::to_string),
-            actor: record.actor.map_or_else(|| default_actor.to_owned(), owned),
+            actor: record.actor.map(owned),
             request_id: record.request_id.map(owned),
         }
     }

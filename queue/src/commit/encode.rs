@@ -12,8 +12,8 @@ use crate::audit::AuditRow;
 use crate::inbox::{Word, word};
 use crate::text::clean;
 
-/// Makes rows of one driver's changes. `driver`: the actor of records that nobody asked for.
-pub(super) fn encode(changes: Changes, driver: &str) -> Rows {
+/// Makes rows of one driver's changes.
+pub(super) fn encode(changes: Changes) -> Rows {
     let Changes {
         run_id,
         generation,
@@ -80,10 +80,7 @@ pub(super) fn encode(changes: Changes, driver: &str) -> Rows {
             .into_iter()
             .map(|write| (step(write.snapshot), write.exists))
             .collect(),
-        records: records
-            .into_iter()
-            .map(|record| AuditRow::of(record, driver))
-            .collect(),
+        records: records.into_iter().map(AuditRow::of).collect(),
         consumed,
         children,
         messages,

@@ -7,7 +7,6 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
-use uuid::Uuid;
 
 use super::Committed;
 use super::rows::Rows;
@@ -25,7 +24,6 @@ const BATCH_BYTES_MAX: usize = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
-    actor: String,
 }
 
 #[derive(Debug, Default)]
@@ -48,10 +46,9 @@ pub(super) struct Driver {
 }
 
 impl Lanes {
-    pub(crate) fn new(worker_id: Uuid) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             lanes: (0..LANES).map(|_| Lane::default()).collect(),
-            actor: format!("worker:{worker_id}"),
         }
     }
 
@@ -65,10 +62,6 @@ impl Lanes {
                 }
             });
         }
-    }
-
-    pub(super) fn actor(&self) -> &str {
-        &self.actor
     }
 
     /// Waits for these rows to be written.

@@ -102,7 +102,7 @@ impl Committer {
     /// that is away.
     pub async fn commit(&self, changes: Changes) -> Committed {
         // Done here, in the driver's task, so that it uses every core.
-        let rows = encode::encode(changes, self.lanes.actor());
+        let rows = encode::encode(changes);
         self.lanes.put(rows).await
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Committed;
 use super::batch::Batch;
 use super::lane::Driver;
-use super::write::{Written, write};
+use super::write::{Written, plan, write};
 use crate::backoff::Backoff;
 use crate::error::Fault;
 use crate::link::{Link, timed_out};
@@ -24,12 +24,11 @@ pub(super) async fn warm_up(life: &Life, link: &mut Link) {
     let Ok(connection) = link.get().await else {
         return;
     };
-    let nothing = Batch::of(std::iter::empty());
     let epoch = life.epoch.load(Ordering::Acquire);
-    let written = write(connection, life.id, epoch, &nothing);
+    let planned = plan(connection, life.id, epoch);
     if !matches!(
-        tokio::time::timeout(COMMIT_TIMEOUT, written).await,
-        Ok(Ok(_))
+        tokio::time::timeout(COMMIT_TIMEOUT, planned).await,
+        Ok(Ok(()))
     ) {
         link.forget();
     }

@@ -47,17 +47,81 @@ pub(super) async fn write(
     Ok(written)
 }
 
+/// Has the common statements planned, by writing nothing with them.
+pub(super) async fn plan(
+    connection: &mut PgConnection,
+    worker_id: Uuid,
+    epoch: i32,
+) -> Result<(), sqlx::Error> {
+    let nothing = Batch::default();
+    steps(connection, worker_id, epoch, &nothing).await?;
+    lean(connection, worker_id, epoch, &nothing).await?;
+    Ok(())
+}
+
 async fn statement(
     connection: &mut PgConnection,
     worker_id: Uuid,
     epoch: i32,
     batch: &Batch<'_>,
 ) -> Result<Written, sqlx::Error> {
-    if batch.is_lean() {
+    if batch.is_lean() && batch.jobs.run_id.is_empty() {
+        steps(connection, worker_id, epoch, batch).await
+    } else if batch.is_lean() {
         lean(connection, worker_id, epoch, batch).await
     } else {
         full(connection, worker_id, epoch, batch).await
     }
+}
+
+async fn steps(
+    connection: &mut PgConnection,
+    worker_id: Uuid,
+    epoch: i32,
+    batch: &Batch<'_>,
+) -> Result<Written, sqlx::Error> {
+    let Batch {
+        inserts: s,
+        records: a,
+        ..
+    } = batch;
+    let owned = sqlx::query_file_scalar!(
+        "queries/commit_steps.sql",
+        worker_id,
+        epoch,
+        &s.run_id,
+        &s.step,
+        &s.item,
+        &s.generation,
+        &s.name as _,
+        &s.kind as _,
+        &s.status as _,
+        &s.attempt,
+        &s.max_attempts,
+        &s.input as _,
+        &s.output as _,
+        &s.error as _,
+        &s.started_at as _,
+        &s.finished_at as _,
+        &s.wake_at as _,
+        &s.child_run_id as _,
+        &a.id,
+        &a.entity_id,
+        &a.sequence,
+        &a.step as _,
+        &a.action as _,
+        &a.before as _,
+        &a.after as _,
+        &a.detail as _,
+        &a.actor as _,
+        &a.request_id as _,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Written {
+        owned,
+        ..Written::default()
+    })
 }
 
 async fn lean(
@@ -93,7 +157,6 @@ async fn lean(
         &s.wake_at as _,
         &s.child_run_id as _,
         &a.id,
-        &a.entity_type as _,
         &a.entity_id,
         &a.sequence,
         &a.step as _,
@@ -160,7 +223,6 @@ async fn full(
         &s.wake_at as _,
         &s.child_run_id as _,
         &a.id,
-        &a.entity_type as _,
         &a.entity_id,
         &a.sequence,
         &a.step as _,

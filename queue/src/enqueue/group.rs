@@ -92,7 +92,7 @@ impl Intake {
 /// One of the loops that write groups.
 async fn lane(store: Store) {
     let desk = std::sync::Arc::clone(&store.desk);
-    let mut link = store.link();
+    let mut link = store.steady_link();
     loop {
         tokio::select! {
             () = desk.closing.cancelled() => break,

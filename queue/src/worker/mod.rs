@@ -89,7 +89,7 @@ impl Store {
             ..options
         };
         let life = Arc::new(Life::new(id, self.clone(), options));
-        let lanes = Arc::new(Lanes::new(id));
+        let lanes = Arc::new(Lanes::new());
         lanes.start(&life);
         life.tasks.spawn(heartbeat::run(Arc::clone(&life)));
         life.tasks.spawn(reconcile::run(Arc::clone(&life)));
