@@ -52,6 +52,15 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// One attempt and no more.
+    #[must_use]
+    pub fn once() -> Self {
+        Self {
+            max_attempts: 1,
+            ..Self::default()
+        }
+    }
+
     /// Returns how long to wait before attempt `attempt + 1`. `seed` makes the jitter repeatable:
     /// give each step of each run its own, so that they do not all come back at once.
     #[must_use]

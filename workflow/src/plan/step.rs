@@ -79,7 +79,7 @@ pub(super) fn is_name(text: &str) -> bool {
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<PlannedStep> {
     site.unavailable(&["queue", "compensate"]);
     let when = site.expression("when");
-    let retry = retry(site);
+    let own_retry = retry(site);
     let timeout = site.millis("timeout_ms");
     let on_error = match site.text("on_error") {
         Some("continue") => OnError::Continue,
@@ -89,6 +89,11 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
     let delivery = match site.text("delivery") {
         Some("at_most_once") => Delivery::AtMostOnce,
         _ => Delivery::AtLeastOnce,
+    };
+    // Whoever wants a step at most once does not want it again because its answer was late.
+    let retry = match delivery {
+        Delivery::AtMostOnce => own_retry.or(Some(RetryPolicy::once())),
+        Delivery::AtLeastOnce => own_retry,
     };
     let word = kind::word(site);
     let kind = kind::compile(site, name)?;

@@ -132,11 +132,22 @@ fn the_attempts_of_the_policy_in_force_are_shown() {
     check(&run, 1);
 
     // Its start is stored before the policy is known.
-    let mut run = Driver::begun(agent(json!({ "delivery": "at_most_once" })));
+    let mut run = Driver::begun(agent(json!({})));
     check(&run, 3);
     linger(&mut run, policy(7));
     run.crash();
     check(&run, 7);
+}
+
+#[test]
+fn at_most_once_is_one_attempt_unless_the_step_says_otherwise() {
+    let mut run = Driver::begun(agent(json!({ "delivery": "at_most_once" })));
+    run.end_at("a", policy(7), oops());
+    run.expect("failed: a failed");
+    let own = json!({ "delivery": "at_most_once", "retry": attempts(2) });
+    let mut run = Driver::begun(agent(own));
+    run.end_at("a", policy(7), oops());
+    run.expect("waiting: a waiting#1");
 }
 
 #[test]
