@@ -10,5 +10,6 @@ mod telemetry;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    stepwell::huge_pages::decline();
     cli::main()
 }

@@ -28,6 +28,7 @@ pub(crate) fn now() -> u128 {
 
 /// `worker <steps> <note>`: how many steps there are, and whether to note each call.
 pub(crate) fn main(mut words: impl Iterator<Item = String>) {
+    stepwell::huge_pages::decline();
     let steps: usize = words.next().unwrap().parse().unwrap();
     let note: bool = words.next().unwrap().parse().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
