@@ -1,4 +1,4 @@
-//! The limit: the rows of W1, written by arrays in one statement per commit over two connections,
+//! The limit: the rows of Q1 and W1, written by arrays in one statement per commit over two connections,
 //! and nothing else. No API, no engine, no function that is called. How near the product comes to it
 //! is a figure that means the same on every machine.
 
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::arguments::Workload;
 use crate::figures::Figures;
-use crate::scene::Scene;
-use crate::workloads::W1_STEPS;
+use crate::scene::{Scene, Stage};
 
 /// Runs of one statement: two connections with so many make the 1,000 that a worker holds.
 const BATCH: usize = 500;
@@ -17,7 +17,7 @@ const CONNECTIONS: usize = 2;
 
 const ENQUEUE: &str = r#"with new as materialized (select * from unnest($1::uuid[], $2::uuid[]) as n (id, audit_id)),
     runs as (insert into stepwell.run (id, workflow_id, workflow_name, version, queue, steps_total, input, triggered_by, created_at)
-             select id, $3, 'bench', 1, 'default', 5, '{"user": "Ada"}', 'bench', now() from new),
+             select id, $3, 'bench', 1, 'default', $4, '{"user": "Ada"}', 'bench', now() from new),
     jobs as (insert into stepwell.job (run_id, queue, state) select id, 'default', 'ready' from new)
     insert into stepwell.audit (id, entity_type, entity_id, sequence, action, after, actor)
     select audit_id, 'run', id, 1, 'run.created', '"pending"', 'bench' from new"#;
@@ -35,32 +35,44 @@ const FINISH: &str = r#"with new as materialized (select * from unnest($1::uuid[
     over as (update stepwell.run r set status = 'completed', output = 'null', started_at = now(), finished_at = now()
              from gone where r.id = gone.run_id)
     insert into stepwell.audit (id, entity_type, entity_id, sequence, action, before, after, actor)
-    select audit_id, 'run', id, 8, 'run.completed', '"running"', '"completed"', 'worker:' || $3 from new"#;
+    select audit_id, 'run', id, $4, 'run.completed', '"running"', '"completed"', 'worker:' || $3 from new"#;
 
-/// Measures it on a database of its own.
-pub(crate) async fn measure(scene: &Scene, runs: usize, figures: &mut Figures) {
-    let first = scene.meter.read().await;
+/// Measures it for runs of so many steps, on a database of its own.
+pub(crate) async fn measure(
+    stage: &Stage,
+    workload: Workload,
+    runs: usize,
+    steps: usize,
+    figures: &mut Figures,
+) {
+    let mut scene = Scene::set(stage).await;
+    scene.retire_api().await;
+    let worker = register(&scene).await;
+    let share = runs.div_ceil(CONNECTIONS);
+    let first = scene.meter.begin().await;
     let (mut enqueued, mut drained) = (Duration::ZERO, Duration::ZERO);
-    let share = runs / CONNECTIONS;
-    let worker = register(scene).await;
     let writers: Vec<_> = (0..CONNECTIONS)
-        .map(|_| tokio::spawn(write(scene.url.clone(), worker, share)))
+        .map(|_| tokio::spawn(write(scene.url.clone(), worker, share, steps)))
         .collect();
     for writer in writers {
         let (enqueue, drain) = writer.await.unwrap();
         enqueued = enqueued.max(enqueue);
         drained = drained.max(drain);
     }
-    let steps = share * CONNECTIONS * W1_STEPS;
     let cost = scene.meter.since(&first).await;
-    let per_second = |count: usize, took: Duration| count as f64 / took.as_secs_f64();
-    figures.add(
-        "limit enqueue",
-        "runs/s",
-        per_second(share * CONNECTIONS, enqueued),
-    );
-    figures.add("limit W1", "steps/s", per_second(steps, drained));
-    figures.cost("limit, both", "step", steps, cost);
+    let runs = share * CONNECTIONS;
+    let name = format!("limit {}", workload.name());
+    let seconds = drained.as_secs_f64();
+    if workload == Workload::Q1 {
+        let rate = runs as f64 / enqueued.as_secs_f64();
+        figures.add("limit enqueue", "runs/s", rate);
+        figures.add(name.as_str(), "runs/s", runs as f64 / seconds);
+        figures.cost("limit Q1, both", "run", runs, &cost);
+    } else {
+        figures.add(name.as_str(), "steps/s", (runs * steps) as f64 / seconds);
+        figures.cost("limit W1, both", "step", runs * steps, &cost);
+    }
+    scene.strike().await;
 }
 
 async fn register(scene: &Scene) -> Uuid {
@@ -76,7 +88,7 @@ async fn register(scene: &Scene) -> Uuid {
 }
 
 /// One connection's share: enqueued, then claimed, stepped and finished. Gives the two times.
-async fn write(url: String, worker: Uuid, runs: usize) -> (Duration, Duration) {
+async fn write(url: String, worker: Uuid, runs: usize, steps: usize) -> (Duration, Duration) {
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let workflow = Uuid::now_v7();
     let ids = |count: usize| -> Vec<Uuid> { (0..count).map(|_| Uuid::now_v7()).collect() };
@@ -87,7 +99,8 @@ async fn write(url: String, worker: Uuid, runs: usize) -> (Duration, Duration) {
         let enqueue = sqlx::query(ENQUEUE)
             .bind(batch)
             .bind(&audit_ids)
-            .bind(workflow);
+            .bind(workflow)
+            .bind(i32::try_from(steps).unwrap());
         enqueue.execute(&mut connection).await.unwrap();
     }
     let enqueued = began.elapsed();
@@ -95,7 +108,7 @@ async fn write(url: String, worker: Uuid, runs: usize) -> (Duration, Duration) {
     for batch in all.chunks(BATCH) {
         let claim = sqlx::query(CLAIM).bind(batch).bind(worker);
         claim.execute(&mut connection).await.unwrap();
-        for step in 0..W1_STEPS {
+        for step in 0..steps {
             let (audit_ids, step) = (ids(batch.len()), i16::try_from(step).unwrap());
             let steps = sqlx::query(STEP)
                 .bind(batch)
@@ -108,7 +121,8 @@ async fn write(url: String, worker: Uuid, runs: usize) -> (Duration, Duration) {
         let finish = sqlx::query(FINISH)
             .bind(batch)
             .bind(&audit_ids)
-            .bind(worker);
+            .bind(worker)
+            .bind(i64::try_from(steps + 3).unwrap());
         finish.execute(&mut connection).await.unwrap();
     }
     let drained = began.elapsed();

@@ -1,21 +1,27 @@
-//! How fast Stepwell is: the workloads Q1, Q2, W1, W2 and W3 against a private Postgres with full
+//! How fast Stepwell is: the workloads of `workloads/` against a private Postgres with full
 //! durability, each on a fresh database.
 //!
-//! The worker is another process of this program, with a function that does nothing; the API is the
+//! Workers are other processes of this program, with a function that does nothing; the API is the
 //! product's own binary. An absolute figure says little about another machine; compare what was
-//! measured within one run.
+//! measured within one run: `--limit` and `--peers` measure what to compare with.
+//! docs/performance.md tells what each workload is.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::cast_precision_loss,
-    reason = "a measurement that goes wrong stops, and its result is what it prints"
+    clippy::cast_possible_truncation,
+    reason = "a measurement that goes wrong stops, its result is what it prints, and its numbers fit"
 )]
 
 mod arguments;
+mod door;
 mod figures;
 mod limit;
 mod meter;
+mod notes;
+mod pace;
+mod plots;
 #[path = "../../tests/it/harness/port.rs"]
 mod port;
 mod scene;
@@ -25,35 +31,102 @@ mod server;
 mod worker;
 mod workloads;
 
-use arguments::Arguments;
-use figures::Figures;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-/// As for the peers that we compare with: all else is Postgres's default.
-const SETTINGS: &[&str] = &["shared_buffers=1GB"];
+use arguments::{Arguments, Task, USAGE, Workload};
+use figures::{Figures, report};
+use scene::Stage;
+use serde_json::{Value, json};
 
-fn main() {
+fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
-    if let Some("worker") = words.next().as_deref() {
-        return worker::main(words);
+    if words.next().as_deref() == Some("worker") {
+        worker::main(words);
+        return ExitCode::SUCCESS;
     }
-    let arguments = Arguments::parse(std::env::args().skip(1));
-    let server = server::Server::start_with(SETTINGS);
+    match arguments::parse(std::env::args().skip(1)) {
+        Ok(Task::Help) => println!("{USAGE}"),
+        Ok(Task::Measure(arguments)) => measure(&arguments),
+        Ok(Task::Plots { files, out }) => match plots::from_files(&files, &out) {
+            Ok(written) => tell(&written),
+            Err(error) => {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+        },
+        Err(mistake) => {
+            eprintln!("{mistake}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn measure(arguments: &Arguments) {
     let mut figures = Figures::default();
+    let postgres = workloads(arguments, &mut figures);
+    println!("{}", report::tables(&figures));
+    let document = report::document(&figures, &about(arguments, postgres), &Value::Null);
+    if let Some(path) = &arguments.json {
+        fs::write(path, format!("{document:#}\n")).unwrap();
+    }
+    if let Some(out) = &arguments.plots {
+        tell(&plots::draw(&figures, out).unwrap());
+    }
+}
+
+fn tell(written: &[PathBuf]) {
+    if written.is_empty() {
+        eprintln!("there is nothing to draw: plots show S1, S2, L1 and H2");
+    }
+    for path in written {
+        eprintln!("{}", path.display());
+    }
+}
+
+/// Measures the workloads; gives the server's version.
+fn workloads(arguments: &Arguments, figures: &mut Figures) -> String {
+    let mut stage = Stage::build();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        for repetition in 1..=arguments.repetitions {
+        stage.prepare().await;
+        for repetition in 1..=arguments.extent.repetitions {
             for workload in &arguments.workloads {
-                eprintln!("{workload}, repetition {repetition}");
-                workloads::measure(workload, &server, arguments.scale, &mut figures).await;
+                // It makes its repetitions itself.
+                if *workload == Workload::S1 && repetition > 1 {
+                    continue;
+                }
+                eprintln!("{}, repetition {repetition}", workload.name());
+                workloads::measure(*workload, &stage, arguments.extent, figures).await;
+            }
+            if arguments.limit {
+                eprintln!("limit, repetition {repetition}");
+                workloads::measure_limit(&stage, arguments.extent, figures).await;
             }
         }
-    });
-    println!("{}", figures.table());
-    if let Some(path) = arguments.json {
-        std::fs::write(path, figures.json()).unwrap();
-    }
+        stage.version().await
+    })
+}
+
+/// What was measured, and on what.
+fn about(arguments: &Arguments, postgres: String) -> Value {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    json!({
+        "at": chrono::Utc::now(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": std::env::var("GIT_COMMIT").ok(),
+        "build": if cfg!(debug_assertions) { "debug" } else { "release" },
+        "cores": cores,
+        "postgres": postgres,
+        "settings": scene::SETTINGS,
+        "scale": arguments.extent.scale,
+        "full": arguments.extent.full,
+        "repetitions": arguments.extent.repetitions,
+    })
 }

@@ -1,13 +1,13 @@
-//! A worker process with a function that does nothing but say when it was first called.
+//! A worker process with a function that does nothing but count its calls.
 //!
-//! It tells its parent on standard output: `start` when it begins, `last` when the function was
-//! called as often as the workload has steps, and at the end `called <run> <nanoseconds>` for each
-//! call that was asked to be noted. It ends when its standard input does.
+//! It tells its parent on standard output: `start` when it begins, `calls <count>` while that
+//! grows, and at the end `called <run> <nanoseconds>` for each call that was to be noted. It ends
+//! when its standard input does.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 use stepwell::queue::Store;
@@ -15,32 +15,23 @@ use stepwell::queue::store::StoreOptions;
 use stepwell::worker::{Runtime, TaskCall};
 use tokio_util::sync::CancellationToken;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::notes::{is_noted, now};
 
-/// Nanoseconds since 1970: the clock that two processes share.
-pub(crate) fn now() -> u128 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_nanos()
-}
+/// How often the count is told: fine enough for the end of a drain, and no load.
+const TELL_EVERY: Duration = Duration::from_millis(5);
 
-/// `worker <steps> <note>`: how many steps there are, and whether to note each call.
+/// `worker <every>`.
 pub(crate) fn main(mut words: impl Iterator<Item = String>) {
     stepwell::huge_pages::decline();
-    let steps: usize = words.next().unwrap().parse().unwrap();
-    let note: bool = words.next().unwrap().parse().unwrap();
+    let every: u32 = words.next().unwrap().parse().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
     let notes = Arc::new(Mutex::new(Vec::new()));
-    let noted = notes.clone();
+    let (counted, noted) = (Arc::clone(&calls), Arc::clone(&notes));
     let task = move |call: TaskCall| {
-        if note {
+        if is_noted(call.run_id, every) {
             noted.lock().unwrap().push((call.run_id, now()));
         }
-        if calls.fetch_add(1, Ordering::Relaxed) + 1 == steps {
-            println!("last");
-        }
+        counted.fetch_add(1, Ordering::Relaxed);
         async { Ok(Value::Null) }
     };
     let stop = CancellationToken::new();
@@ -58,9 +49,22 @@ pub(crate) fn main(mut words: impl Iterator<Item = String>) {
             let store = Store::open(StoreOptions::new(url)).unwrap();
             let runtime = Runtime::builder(store).task("noop", task).build().unwrap();
             println!("start");
+            std::thread::spawn(move || tell(&calls));
             runtime.run(stop).await.unwrap();
         });
     for (run, at) in notes.lock().unwrap().iter() {
         println!("called {run} {at}");
+    }
+}
+
+fn tell(calls: &AtomicUsize) {
+    let mut told = 0;
+    loop {
+        std::thread::sleep(TELL_EVERY);
+        let count = calls.load(Ordering::Relaxed);
+        if count != told {
+            told = count;
+            println!("calls {count}");
+        }
     }
 }
