@@ -21,6 +21,8 @@ mod limit;
 mod meter;
 mod notes;
 mod pace;
+#[path = "../peers/mod.rs"]
+mod peers;
 mod plots;
 #[path = "../../tests/it/harness/port.rs"]
 mod port;
@@ -37,44 +39,78 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Task, USAGE, Workload};
 use figures::{Figures, report};
+use peers::harness;
+use peers::standing::Standings;
 use scene::Stage;
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
-    if words.next().as_deref() == Some("worker") {
-        worker::main(words);
-        return ExitCode::SUCCESS;
+    // The processes that a measurement consists of.
+    match words.next().as_deref() {
+        Some("worker") => {
+            worker::main(words);
+            return ExitCode::SUCCESS;
+        }
+        Some("peer") => {
+            peers::runner::main(words);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
-    match arguments::parse(std::env::args().skip(1)) {
-        Ok(Task::Help) => println!("{USAGE}"),
+    let done = match arguments::parse(std::env::args().skip(1)) {
+        Ok(Task::Help) => {
+            println!("{USAGE}");
+            Ok(())
+        }
         Ok(Task::Measure(arguments)) => measure(&arguments),
-        Ok(Task::Plots { files, out }) => match plots::from_files(&files, &out) {
-            Ok(written) => tell(&written),
-            Err(error) => {
-                eprintln!("{error}");
-                return ExitCode::FAILURE;
-            }
-        },
+        Ok(Task::Plots { files, out }) => plots::from_files(&files, &out).map(|all| tell(&all)),
         Err(mistake) => {
             eprintln!("{mistake}\n{USAGE}");
             return ExitCode::from(2);
         }
+    };
+    if let Err(error) = done {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }
 
-fn measure(arguments: &Arguments) {
+fn measure(arguments: &Arguments) -> Result<(), String> {
     let mut figures = Figures::default();
-    let postgres = workloads(arguments, &mut figures);
+    let only_peers = arguments.peers.as_ref().is_some_and(|peers| peers.only);
+    let postgres = if only_peers {
+        None
+    } else {
+        Some(workloads(arguments, &mut figures))
+    };
     println!("{}", report::tables(&figures));
-    let document = report::document(&figures, &about(arguments, postgres), &Value::Null);
-    if let Some(path) = &arguments.json {
-        fs::write(path, format!("{document:#}\n")).unwrap();
-    }
+    let about = about(arguments, postgres.as_deref());
+    // Written at once: an hour of the harness is still to come.
+    write(arguments, &report::document(&figures, &about, &Value::Null))?;
     if let Some(out) = &arguments.plots {
-        tell(&plots::draw(&figures, out).unwrap());
+        let written = plots::draw(&figures, out);
+        tell(&written.map_err(|error| format!("{}: {error}", out.display()))?);
     }
+    if let Some(peers) = &arguments.peers {
+        let rows = harness::run(peers, arguments)?;
+        let standings = Standings::of(&rows, harness::OURSELVES);
+        println!("{}", standings.tables());
+        write(
+            arguments,
+            &report::document(&figures, &about, &standings.json()),
+        )?;
+    }
+    Ok(())
+}
+
+fn write(arguments: &Arguments, document: &Value) -> Result<(), String> {
+    let Some(path) = &arguments.json else {
+        return Ok(());
+    };
+    fs::write(path, format!("{document:#}\n"))
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn tell(written: &[PathBuf]) {
@@ -115,7 +151,7 @@ fn workloads(arguments: &Arguments, figures: &mut Figures) -> String {
 }
 
 /// What was measured, and on what.
-fn about(arguments: &Arguments, postgres: String) -> Value {
+fn about(arguments: &Arguments, postgres: Option<&str>) -> Value {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     json!({
         "at": chrono::Utc::now(),

@@ -15,6 +15,8 @@ mod figures;
 mod meter;
 mod notes;
 mod plots;
+#[path = "../peers/standing.rs"]
+mod standing;
 
 mod tests {
     mod arguments;
@@ -26,4 +28,5 @@ mod tests {
     mod ratios;
     mod report;
     mod spread;
+    mod standing;
 }

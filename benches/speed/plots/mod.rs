@@ -118,7 +118,7 @@ fn chart(plot: &Plot, figures: &Figures) -> Option<Chart> {
         .map(|(workload, measure, name)| line(plot, figures, workload, measure, name))
         .filter(|line| !line.points.is_empty())
         .collect();
-    (!lines.is_empty()).then(|| Chart {
+    (!lines.is_empty()).then_some(Chart {
         title: plot.title,
         x: plot.x,
         y: plot.y,

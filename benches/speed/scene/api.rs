@@ -76,7 +76,7 @@ impl Api {
     }
 
     /// Lets it end in order; gives what it used since it was ready.
-    pub(super) async fn end(mut self) -> Spent {
+    pub(crate) async fn end(mut self) -> Spent {
         let spent = self.spent().since(self.start);
         let pid = i32::try_from(self.child.id().expect("it runs")).unwrap();
         kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();

@@ -176,8 +176,8 @@ impl Scene {
         let mut connection = self.connect().await;
         let deadline = Instant::now() + PATIENCE;
         let look = format!("select {LOOK} exists (select from stepwell.job where run_id >= $1)");
-        // A connection's start is a transaction too.
-        let mut transactions = 1;
+        // A connection's start is a transaction too, and so is the preparation of a statement.
+        let mut transactions = 2;
         let moment = loop {
             let left: bool = sqlx::query_scalar(AssertSqlSafe(look.as_str()))
                 .bind(first)

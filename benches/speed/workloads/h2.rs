@@ -120,7 +120,7 @@ async fn disturb(scene: &Scene, variant: Variant) -> Option<JoinHandle<()>> {
                 .unwrap();
             Some(tokio::spawn(async move {
                 let _held = connection;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }))
         }
         Variant::Analytics => {
