@@ -85,7 +85,7 @@ fn measure(arguments: &Arguments) -> Result<(), String> {
     } else {
         Some(workloads(arguments, &mut figures))
     };
-    println!("{}", report::tables(&figures));
+    print!("{}", report::tables(&figures));
     let about = about(arguments, postgres.as_deref());
     // Written at once: an hour of the harness is still to come.
     write(arguments, &report::document(&figures, &about, &Value::Null))?;
@@ -96,7 +96,7 @@ fn measure(arguments: &Arguments) -> Result<(), String> {
     if let Some(peers) = &arguments.peers {
         let rows = harness::run(peers, arguments)?;
         let standings = Standings::of(&rows, harness::OURSELVES);
-        println!("{}", standings.tables());
+        print!("{}", standings.tables());
         write(
             arguments,
             &report::document(&figures, &about, &standings.json()),

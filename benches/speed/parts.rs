@@ -27,6 +27,7 @@ mod tests {
     mod process;
     mod ratios;
     mod report;
+    mod sizing;
     mod spread;
     mod standing;
 }

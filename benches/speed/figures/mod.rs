@@ -6,6 +6,7 @@
 
 pub(crate) mod ratios;
 pub(crate) mod report;
+pub(crate) mod sizing;
 pub(crate) mod spread;
 
 use crate::meter::{Cost, Spent};

@@ -5,11 +5,18 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::ratios::ratios;
+use super::sizing;
 use super::{At, Figures, Place, Row, Spread};
 
 /// The figures, the series, and the ratios between them: those of these tables that hold anything.
 pub(crate) fn tables(figures: &Figures) -> String {
-    [singles(figures), series(figures), shares(figures)].concat()
+    [
+        singles(figures),
+        series(figures),
+        shares(figures),
+        sizing::table(figures),
+    ]
+    .concat()
 }
 
 /// What stands alone.

@@ -171,6 +171,18 @@ impl Scene {
         command(&self.url, "analyze".to_owned()).await;
     }
 
+    /// What the database takes on the disk.
+    pub(crate) async fn size_mib(&self) -> f64 {
+        let mut connection = PgConnection::connect(&self.admin).await.unwrap();
+        let bytes: i64 = sqlx::query_scalar("select pg_database_size($1::text::name)")
+            .bind(&self.name)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        bytes as f64 / f64::from(1 << 20)
+    }
+
     /// Waits until no job is left of the runs from `first` on; gives the moment.
     pub(crate) async fn drained(&self, first: Uuid) -> Instant {
         let mut connection = self.connect().await;

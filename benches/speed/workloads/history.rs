@@ -29,32 +29,32 @@ pub(super) struct Scenery {
     timed: Uuid,
 }
 
-const PREPARE: &str = "
-create function public.bench_id(at timestamptz, salt text) returns uuid
+/// A UUIDv7 of that moment, the same for the same salt.
+const ID: &str = "create function public.bench_id(at timestamptz, salt text) returns uuid
     language sql immutable as $$
     select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0')
             || '7' || substr(h, 1, 3) || '8' || substr(h, 4, 15))::uuid
-    from md5(salt) h $$;
-do $$
+    from md5(salt) h $$";
+
+/// The partitions of the days before yesterday, which the product never has to make.
+const PARTITIONS: &str = "do $$
 declare
     parent text;
     part text;
     day timestamp;
 begin
-    for n in 1 .. 30 loop
+    for n in 1 .. current_setting('bench.days')::int loop
         day := date_trunc('day', now() at time zone 'utc') - make_interval(days => n);
         foreach parent in array array['run', 'step', 'audit'] loop
             part := parent || '_' || to_char(day, 'YYYYMMDD');
-            continue when n > current_setting('bench.days')::int
-                or to_regclass('stepwell.' || part) is not null;
+            continue when to_regclass('stepwell.' || part) is not null;
             execute format('create table stepwell.%I (like stepwell.%I including all)', part, parent);
             execute format('alter table stepwell.%I attach partition stepwell.%I for values from (%L) to (%L)',
                 parent, part, stepwell.uuid7_bound(day at time zone 'utc'),
                 stepwell.uuid7_bound((day + interval '1 day') at time zone 'utc'));
         end loop;
     end loop;
-end $$;
-";
+end $$";
 
 impl Scenery {
     /// Makes them, and retires the API.
@@ -86,7 +86,8 @@ impl Scenery {
         scene.retire_api().await;
         let days = format!("set bench.days = {DAYS}");
         connection.execute(AssertSqlSafe(days)).await.unwrap();
-        connection.execute(PREPARE).await.unwrap();
+        connection.execute(ID).await.unwrap();
+        connection.execute(PARTITIONS).await.unwrap();
         connection.close().await.unwrap();
         Self {
             chain,

@@ -50,6 +50,11 @@ async fn look(
     extent: Extent,
     figures: &mut Figures,
 ) {
+    figures.add(
+        Place::at("S1 W1", value, by),
+        "database MiB",
+        scene.size_mib().await,
+    );
     for _ in 0..extent.repetitions {
         let runs = extent.count(w1::RUNS);
         let (arrived, _) = backlog::fill(scene, &scenery.chain, runs).await;
