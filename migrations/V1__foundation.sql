@@ -198,6 +198,7 @@ create index idempotency_created on stepwell.idempotency using brin (created_at)
 
 create table stepwell.worker (
     id            uuid primary key,         -- fresh at each process start
+    number        bigint not null generated always as identity unique, -- names it in the audit: worker:17
     name          text not null,
     version       text not null,
     queues        text[] not null,

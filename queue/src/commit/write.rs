@@ -4,6 +4,7 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::batch::Batch;
+use super::copy;
 use crate::enqueue::{RunColumns, insert_runs};
 
 /// What a commit says afterwards.
@@ -21,13 +22,18 @@ pub(super) struct Written {
     pub(super) told: Vec<Uuid>,
 }
 
-/// Writes a batch: one statement, or a transaction when new runs come with it.
+/// Writes a batch: one statement; a transaction when new runs come with it, or many rows.
+/// `prompt`: the connection keeps no small write back, so that COPY is worth it.
 pub(super) async fn write(
     connection: &mut PgConnection,
     worker_id: Uuid,
     epoch: i32,
     batch: &Batch<'_>,
+    prompt: bool,
 ) -> Result<Written, sqlx::Error> {
+    if prompt && copy::is_for(batch) {
+        return copy::write(connection, worker_id, epoch, batch).await;
+    }
     if batch.children.is_empty() {
         return statement(connection, worker_id, epoch, batch).await;
     }
@@ -47,16 +53,29 @@ pub(super) async fn write(
     Ok(written)
 }
 
-/// Has the common statements planned, by writing nothing with them.
+/// A statement that is needed again and again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Usual {
+    Steps,
+    Lean,
+    Jobs,
+}
+
+/// Has a statement planned, by writing nothing with it.
 pub(super) async fn plan(
     connection: &mut PgConnection,
     worker_id: Uuid,
     epoch: i32,
+    usual: Usual,
 ) -> Result<(), sqlx::Error> {
     let nothing = Batch::default();
-    steps(connection, worker_id, epoch, &nothing).await?;
-    lean(connection, worker_id, epoch, &nothing).await?;
-    Ok(())
+    match usual {
+        Usual::Steps => steps(connection, worker_id, epoch, &nothing)
+            .await
+            .map(drop),
+        Usual::Lean => lean(connection, worker_id, epoch, &nothing).await.map(drop),
+        Usual::Jobs => copy::plan(connection, worker_id).await,
+    }
 }
 
 async fn statement(

@@ -9,6 +9,9 @@ use crate::Error;
 use crate::backoff::Backoff;
 use crate::link::{Link, timed_out};
 
+/// How soon a new worker looks after the others, which has to wait until it has begun with its own work.
+const FIRST_BEAT: Duration = Duration::from_secs(1);
+
 /// Beats until the worker retires or is fenced.
 pub(super) async fn run(life: Arc<Life>) {
     let mut link = life.store.link();
@@ -17,7 +20,9 @@ pub(super) async fn run(life: Arc<Life>) {
     // before we call them dead.
     let mut sure_from = Instant::now();
     let mut failing = false;
-    let mut beat = tokio::time::interval(life.options.heartbeat.max(Duration::from_millis(10)));
+    // The registration was the first beat.
+    let every = life.options.heartbeat.max(Duration::from_millis(10));
+    let mut beat = tokio::time::interval_at((Instant::now() + every.min(FIRST_BEAT)).into(), every);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {

@@ -71,9 +71,11 @@ impl Store {
             .map(|queue| clean(queue).into_owned())
             .collect();
         let slots = options.slots.clamp(1, SLOTS_MAX);
-        sqlx::query!(
-            "insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms)
-             values ($1, $2, $3, $4, $5, $6)",
+        let partitioned = sqlx::query_scalar!(
+            r#"insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms)
+               values ($1, $2, $3, $4, $5, $6)
+               returning to_regclass('stepwell.audit_' || to_char(now() at time zone 'utc', 'YYYYMMDD'))
+                   is not null as "partitioned!""#,
             id,
             clean(&options.name) as _,
             env!("CARGO_PKG_VERSION"),
@@ -81,7 +83,7 @@ impl Store {
             i32::try_from(slots).unwrap_or(i32::MAX),
             i32::try_from(options.dead_after.as_millis()).unwrap_or(i32::MAX),
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
         let options = WorkerOptions {
             queues,
@@ -94,8 +96,11 @@ impl Store {
         life.tasks.spawn(heartbeat::run(Arc::clone(&life)));
         life.tasks.spawn(reconcile::run(Arc::clone(&life)));
         life.tasks.spawn(watch::run(Arc::clone(&life)));
-        life.tasks
-            .spawn(crate::partition::maintain(self.clone(), life.ended.clone()));
+        life.tasks.spawn(crate::partition::maintain(
+            self.clone(),
+            !partitioned,
+            life.ended.clone(),
+        ));
         Ok(Worker { life, lanes })
     }
 }

@@ -33,8 +33,8 @@ use children::Wanted;
 use flights::{Flights, Landed};
 use undone::Undone;
 
-/// How long an attempt is in flight before it is shown as running: most are over by then, and
-/// cost one row write instead of two.
+/// How long an attempt is in flight before it is shown as running, and a run before its start is
+/// shown: most are over by then, and cost one row write instead of two.
 pub(crate) const LINGER: Duration = Duration::from_millis(100);
 /// A run whose next timer is nearer than this stays in memory: letting go and claiming again
 /// costs more.
@@ -64,7 +64,7 @@ pub(crate) struct Driver {
     aborted: Vec<Arc<str>>,
     /// The number of the last record that is committed.
     committed: i64,
-    /// Whether the start of this generation is committed.
+    /// Whether the job row says when this generation started.
     start_stored: bool,
     begun: Instant,
     inbox: Option<mpsc::Receiver<()>>,

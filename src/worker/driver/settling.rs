@@ -6,7 +6,7 @@ use stepwell_queue::Committed;
 use stepwell_queue::commit::StepWrite;
 use stepwell_workflow::{Event, Failure, RunStatus};
 
-use super::{Driver, ROWS_PER_COMMIT, ending, outright, undone};
+use super::{Driver, LINGER, ROWS_PER_COMMIT, ending, outright, undone};
 use crate::worker::context::Gone;
 
 impl Driver {
@@ -42,8 +42,11 @@ impl Driver {
         }
         let over = end.is_some();
         let mut changes = self.undone.changes(&self.state, &self.plan, end);
-        if !self.start_stored {
+        // Most runs are over before anybody asks when they began: their job rows are not written for
+        // it. After a crash the start is found in the records.
+        if !self.start_stored && (over || self.begun.elapsed() >= LINGER) {
             changes.started_at = self.state.header.started_at;
+            self.start_stored = changes.started_at.is_some();
         }
         let sequence = changes.sequence;
         match self.context.committer.commit(changes).await {
@@ -65,7 +68,6 @@ impl Driver {
 
     fn note_stored(&mut self, sequence: i64) {
         self.committed = sequence;
-        self.start_stored |= self.state.header.started_at.is_some();
         let touched = std::mem::take(&mut self.undone.touched);
         self.state.mark_stored(&touched);
         for key in touched {
