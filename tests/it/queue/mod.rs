@@ -9,6 +9,7 @@
 mod audit;
 mod claims;
 mod commits;
+mod copies;
 mod cuts;
 mod enqueues;
 mod fencing;

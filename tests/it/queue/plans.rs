@@ -272,6 +272,16 @@ async fn hot_statements_use_their_indexes() {
     let plan = explain(&mut steady, &query("commit_steps.sql"), &lean[..28]).await;
     check("commit_steps", &plan);
 
+    // The changes of jobs, with the worker before them.
+    let jobs: Vec<_> = lean[28..]
+        .iter()
+        .map(|(n, value)| (n - 27, *value))
+        .collect();
+    let jobs = [vec![lean[0]], jobs].concat();
+    let plan = explain(&mut steady, &query("commit_jobs.sql"), &jobs).await;
+    check("commit_jobs", &plan);
+    assert!(plan.contains("job_pkey"), "{plan}");
+
     let told = one(&timed);
     let known = one(&finished);
     let both = format!("'{{{waiting},{timed}}}'");
