@@ -31,6 +31,7 @@ mod notify;
 mod partition;
 pub mod run;
 pub mod secret;
+pub mod server;
 pub mod store;
 mod text;
 pub mod worker;

@@ -119,6 +119,243 @@ async fn runs_are_started_watched_listed_cancelled_and_retried() {
     .await;
 }
 
+#[tokio::test]
+async fn apply_takes_a_directory() {
+    with_app(async |app| {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, body: &Value| {
+            std::fs::write(directory.path().join(name), body.to_string()).unwrap();
+        };
+        let path = directory.path().display().to_string();
+        let (code, process) = stepwell(app, &["apply", "-f", &path]).await;
+        assert_eq!(code, Some(EXIT_FAILED), "{}", process.log());
+        write(
+            "a.json",
+            &json!({"name": "a", "url": "http://127.0.0.1:9/"}),
+        );
+        write("notes.txt", &json!("not for us"));
+        let step = json!({"name": "s", "type": "agent", "config": {"agent": "a"}});
+        write(
+            "w.json",
+            &json!([{"id": "w", "name": "w", "steps": [step]}]),
+        );
+        let applied = answers(app, &["apply", "--json", "-f", &path]).await;
+        let names: Vec<_> = applied
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["name"])
+            .collect();
+        assert_eq!(names, ["a", "w"]);
+        // Nothing comes from the standard input of a test.
+        let (code, process) = stepwell(app, &["apply", "-f", "-"]).await;
+        assert_eq!(code, Some(EXIT_FAILED), "{}", process.log());
+        assert!(
+            process.log().contains("standard input"),
+            "{}",
+            process.log()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn runs_are_listed_by_every_filter() {
+    with_app(async |app| {
+        let steps = json!([{"name": "s", "type": "transform", "config": {"value": 1}}]);
+        for name in ["one", "two"] {
+            app.api.workflow(name, steps.clone()).await;
+        }
+        let order = json!({"input": {}, "labels": {"team": "a"}, "queue": "default"});
+        let run = app
+            .api
+            .post("workflows/one/execute", order)
+            .await
+            .of(202)
+            .body;
+        app.api.finished(run["id"].as_str().unwrap()).await;
+        let second = app
+            .api
+            .post("workflows/two/execute", json!({}))
+            .await
+            .of(202)
+            .body;
+        app.api.finished(second["id"].as_str().unwrap()).await;
+        let ids = async |filters: &[&str]| -> Vec<Value> {
+            let mut arguments = vec!["run", "list", "--json"];
+            arguments.extend(filters);
+            let page = answers(app, &arguments).await;
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|run| run["id"].clone())
+                .collect()
+        };
+        let newest_first = vec![second["id"].clone(), run["id"].clone()];
+        assert_eq!(
+            ids(&["--status", "completed", "--queue", "default"]).await,
+            newest_first
+        );
+        assert_eq!(ids(&["--workflow", "one"]).await, newest_first[1..]);
+        assert_eq!(ids(&["--label", "team:a"]).await, newest_first[1..]);
+        let time = second["created_at"].as_str().unwrap();
+        assert_eq!(ids(&["--created-before", time]).await, newest_first[1..]);
+        assert_eq!(ids(&["--created-after", time]).await, newest_first[..1]);
+        assert!(
+            ids(&["--parent", run["id"].as_str().unwrap()])
+                .await
+                .is_empty()
+        );
+        let page = answers(app, &["run", "list", "--json", "--limit", "1"]).await;
+        let cursor = page["next_cursor"].as_str().unwrap();
+        assert_eq!(ids(&["--cursor", cursor]).await, newest_first[1..]);
+        let (code, _) = stepwell(app, &["run", "list", "--created-after", "yesterday"]).await;
+        assert_eq!(code, Some(EXIT_FAILED));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_doctor_tells_what_is_well_and_what_is_not() {
+    with_app(async |app| {
+        let variables = app.variables();
+        let mut variables: Vec<(&str, &str)> = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let examined = async |variables: &[(&str, &str)]| -> (Option<i32>, Value) {
+            let mut process = Process::spawn("doctor", &["doctor", "--json"], variables);
+            let code = process.exit().await.code();
+            let answer = serde_json::from_str(&process.output());
+            (code, answer.unwrap_or_else(|_| panic!("{}", process.log())))
+        };
+        let state = |answer: &Value, check: &str| {
+            let all = answer["checks"].as_array().unwrap();
+            let found = all.iter().find(|one| one["check"] == check);
+            found.unwrap_or_else(|| panic!("{check}: {answer}"))["state"].clone()
+        };
+        let (code, well) = examined(&variables).await;
+        for check in [
+            "master key",
+            "database",
+            "server version",
+            "clock",
+            "schema version",
+            "partitions",
+            "default partitions",
+            "dead workers",
+            "workers",
+            "oldest due run",
+        ] {
+            assert_eq!(state(&well, check), "ok", "{check}: {well}");
+        }
+        // Tests run without fsync, which is what a doctor is there to find.
+        let durable = state(&well, "durability") == "ok";
+        assert_eq!(
+            code,
+            Some(if durable { EXIT_OK } else { EXIT_FAILED }),
+            "{well}"
+        );
+        assert_eq!(well["healthy"], durable);
+        // For people: a line each.
+        let mut process = Process::spawn("doctor", &["doctor"], &variables);
+        process.exit().await;
+        assert!(
+            process.output().contains("ok    schema version"),
+            "{}",
+            process.log()
+        );
+        // A key that cannot be read, and a database that is not there.
+        variables.push(("STEPWELL_MASTER_KEY_FILE", "/nowhere"));
+        let (code, answer) = examined(&variables).await;
+        assert_eq!(
+            (code, state(&answer, "master key")),
+            (Some(EXIT_FAILED), json!("fail"))
+        );
+        let away = [("DATABASE_URL", "postgres://stepwell@127.0.0.1:9/stepwell")];
+        let (code, answer) = examined(&away).await;
+        assert_eq!(
+            (code, state(&answer, "database")),
+            (Some(EXIT_FAILED), json!("fail"))
+        );
+        assert_eq!(state(&answer, "master key"), "warn");
+        let told = answer.to_string();
+        assert!(told.contains("check DATABASE_URL"), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn health_is_an_exit_code() {
+    with_app(async |app| {
+        let ready = app.api.url("/health/ready");
+        let (code, process) = stepwell(app, &["health", &ready]).await;
+        assert_eq!(code, Some(EXIT_OK), "{}", process.log());
+        let answer = answers(app, &["health", &ready, "--json"]).await;
+        assert_eq!(
+            (&answer["healthy"], &answer["http_status"]),
+            (&json!(true), &json!(200))
+        );
+        let (code, _) = stepwell(app, &["health", &app.api.url("/nowhere")]).await;
+        assert_eq!(code, Some(EXIT_FAILED));
+        let (code, _) = stepwell(app, &["health", "http://127.0.0.1:9/health"]).await;
+        assert_eq!(code, Some(EXIT_FAILED));
+        refused(&["health", "not a url"], &[]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn migrations_are_told_as_json() {
+    with_app(async |app| {
+        let variables = [("DATABASE_URL", app.database.url.as_str())];
+        let mut process = Process::spawn("status", &["migrate", "status", "--json"], &variables);
+        assert_eq!(
+            process.exit().await.code(),
+            Some(EXIT_OK),
+            "{}",
+            process.log()
+        );
+        let status: Value = serde_json::from_str(&process.output()).unwrap();
+        assert_eq!(status["standing"], "current");
+        assert_eq!(status["migrations"][0]["applied"], true);
+        let away = [("DATABASE_URL", "postgres://stepwell@127.0.0.1:9/stepwell")];
+        let mut process = Process::spawn("status", &["migrate", "status"], &away);
+        assert_eq!(
+            process.exit().await.code(),
+            Some(EXIT_FAILED),
+            "{}",
+            process.log()
+        );
+        refused(&["migrate", "status"], &[]).await;
+        refused(&["migrate", "sideways"], &[]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shells_learn_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let mut process = Process::spawn("completions", &["completions", shell], &[]);
+        assert_eq!(
+            process.exit().await.code(),
+            Some(EXIT_OK),
+            "{}",
+            process.log()
+        );
+        let script = process.output();
+        for word in ["migrate", "doctor", "completions", "idempotency-key"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+        assert!(
+            !script.contains("postgres-guard"),
+            "{shell} offers what is not for people"
+        );
+    }
+    refused(&["completions", "cobol"], &[]).await;
+}
+
 /// Runs a command that must not start anything.
 async fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let mut process = Process::spawn("refused", arguments, variables);

@@ -63,7 +63,7 @@ pub struct AgentInput {
 
 /// How an agent is told who calls.
 #[derive(ToSchema)]
-#[salvo(schema(rename_all = "snake_case"))]
+#[salvo(schema(name = "AuthType", rename_all = "snake_case"))]
 #[expect(dead_code, reason = "only its shape is used")]
 enum AuthType {
     None,
@@ -74,7 +74,7 @@ enum AuthType {
 
 /// Whether steps may call an agent.
 #[derive(ToSchema)]
-#[salvo(schema(rename_all = "snake_case"))]
+#[salvo(schema(name = "AgentStatus", rename_all = "snake_case"))]
 #[expect(dead_code, reason = "only its shape is used")]
 enum AgentStatus {
     Active,

@@ -8,6 +8,7 @@ use salvo::oapi::{
 };
 
 use super::optional;
+use super::plain::plain;
 use crate::limits::{PARAMETER_CHARS_MAX, REQUEST_ID_CHARS_MAX};
 use crate::problem::{self, Kind};
 use crate::system::VERSION;
@@ -58,6 +59,7 @@ pub fn document(api: &Router) -> OpenApi {
             response.headers.insert("X-Request-ID".into(), request_id());
         }
     }
+    plain(&mut document);
     document
 }
 

@@ -118,7 +118,7 @@ struct StepShape {
 
 /// Whether the later steps wait for this one.
 #[derive(ToSchema)]
-#[salvo(schema(rename_all = "snake_case"))]
+#[salvo(schema(name = "ExecutionType", rename_all = "snake_case"))]
 #[expect(dead_code, reason = "only its shape is used")]
 enum ExecutionType {
     Sync,
@@ -127,7 +127,7 @@ enum ExecutionType {
 
 /// What the failure of a step does to the run.
 #[derive(ToSchema)]
-#[salvo(schema(rename_all = "snake_case"))]
+#[salvo(schema(name = "OnError", rename_all = "snake_case"))]
 #[expect(dead_code, reason = "only its shape is used")]
 enum OnError {
     Fail,
@@ -137,7 +137,7 @@ enum OnError {
 
 /// Whether an attempt may be made again after a crash.
 #[derive(ToSchema)]
-#[salvo(schema(rename_all = "snake_case"))]
+#[salvo(schema(name = "Delivery", rename_all = "snake_case"))]
 #[expect(dead_code, reason = "only its shape is used")]
 enum Delivery {
     AtLeastOnce,
