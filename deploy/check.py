@@ -119,8 +119,8 @@ def check_kubernetes(directory):
         for version in KUBERNETES:
             try:
                 kubernetes_validate.validate(one, version, strict=True)
-            except (kubernetes_validate.ValidationError, kubernetes_validate.VersionNotSupportedError) as error:
-                findings.append(f"{name}: {version}: {getattr(error, 'message', error)}")
+            except kubernetes_validate.ValidationError as error:
+                findings.append(f"{name}: Kubernetes {version}: {error.message}")
     maps = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "ConfigMap"}
     labels = [one["spec"]["template"]["metadata"]["labels"] for one in objects if pod(one)]
     for one in objects:
