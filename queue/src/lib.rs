@@ -33,6 +33,7 @@ mod partition;
 mod prompt;
 pub mod run;
 pub mod secret;
+pub mod server;
 pub mod store;
 mod text;
 pub mod worker;

@@ -3,6 +3,9 @@
 mod api;
 mod apply;
 mod client;
+mod completions;
+mod doctor;
+mod health;
 mod measure;
 mod migrate;
 mod openapi;
@@ -57,6 +60,12 @@ enum Command {
     Apply(apply::Apply),
     /// Start runs, look at them, cancel and retry them.
     Run(run::Run),
+    /// Look at all that Stepwell rests on, and say what to do about what is not well.
+    Doctor(doctor::Doctor),
+    /// Ask a running process how it is; the exit code is 0 only when it is well.
+    Health(health::Health),
+    /// Print a script that lets a shell complete commands and flags.
+    Completions(completions::Completions),
     /// Print the OpenAPI document of the API.
     Openapi,
     /// Run the private Postgres alone, for tests and tools.
@@ -126,6 +135,9 @@ async fn carry_out(command: Command, given: Given) -> anyhow::Result<()> {
         Command::Migrate(migrate) => migrate.run(given).await,
         Command::Apply(apply) => apply.run(given).await,
         Command::Run(run) => run.run(given).await,
+        Command::Doctor(doctor) => doctor.run(given).await,
+        Command::Health(health) => health.run(given).await,
+        Command::Completions(completions) => completions.run(),
         Command::Openapi => openapi::run(),
         Command::Postgres(postgres) => postgres.run(given).await,
         Command::Version => version::run(given.json),

@@ -43,14 +43,7 @@ enum Verb {
     /// Show a run.
     Get { id: String },
     /// List runs, the newest first.
-    List {
-        /// Only runs that are so; may be repeated.
-        #[arg(long, value_name = "STATUS")]
-        status: Vec<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 50, value_name = "N")]
-        limit: u16,
-    },
+    List(Box<List>),
     /// Cancel a run.
     Cancel {
         id: String,
@@ -66,6 +59,59 @@ enum Verb {
     },
     /// Follow a run to its end; the exit code is 0 only if it completes.
     Watch { id: String },
+}
+
+/// Which runs are listed: those that every filter lets through.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Only runs that are so; may be repeated.
+    #[arg(long, value_name = "STATUS")]
+    status: Vec<String>,
+    /// Only runs of this workflow, by its name or id.
+    #[arg(long, value_name = "WORKFLOW")]
+    workflow: Option<String>,
+    /// Only runs of this queue.
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<String>,
+    /// Only runs with this label; may be repeated.
+    #[arg(long, value_name = "KEY:VALUE")]
+    label: Vec<String>,
+    /// Only runs that this run started.
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
+    /// Only runs created at this time or later, as 2026-03-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    created_after: Option<String>,
+    /// Only runs created before this time.
+    #[arg(long, value_name = "TIME")]
+    created_before: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: u16,
+    /// Go on after the page that named this cursor.
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
+impl List {
+    fn query(self) -> Vec<(&'static str, String)> {
+        let mut query = vec![("limit", self.limit.to_string())];
+        let once = [
+            ("workflow_id", self.workflow),
+            ("queue", self.queue),
+            ("parent_id", self.parent),
+            ("created_after", self.created_after),
+            ("created_before", self.created_before),
+            ("cursor", self.cursor),
+        ];
+        query.extend(
+            once.into_iter()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        query.extend(self.status.into_iter().map(|status| ("status", status)));
+        query.extend(self.label.into_iter().map(|label| ("label", label)));
+        query
+    }
 }
 
 impl Run {
@@ -97,7 +143,7 @@ impl Run {
                 let url = client.at(&["runs", &id], &[])?;
                 show(&client.get(Method::GET, url, None).await?, given.json)
             }
-            Verb::List { status, limit } => list(&client, status, limit, given.json).await,
+            Verb::List(wanted) => list(&client, *wanted, given.json).await,
             Verb::Cancel { id, reason } => {
                 let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
                 let url = client.at(&["runs", &id, "cancel"], &[])?;
@@ -119,9 +165,8 @@ impl Run {
     }
 }
 
-async fn list(client: &Client, status: Vec<String>, limit: u16, json: bool) -> anyhow::Result<()> {
-    let mut query = vec![("limit", limit.to_string())];
-    query.extend(status.into_iter().map(|status| ("status", status)));
+async fn list(client: &Client, wanted: List, json: bool) -> anyhow::Result<()> {
+    let query = wanted.query();
     let page = client
         .get(Method::GET, client.at(&["runs"], &query)?, None)
         .await?;
@@ -145,6 +190,9 @@ async fn list(client: &Client, status: Vec<String>, limit: u16, json: bool) -> a
         })
         .collect();
     print::table(&["id", "workflow", "status", "created", "finished"], &rows);
+    if let Some(cursor) = page.get("next_cursor").and_then(Value::as_str) {
+        print::line(format_args!("more: --cursor {cursor}"));
+    }
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Up {
     #[command(flatten)]
     embedded: embedded_config::Layer,
     /// Keep the data in a temporary directory that is removed at the end.
-    #[arg(long, conflicts_with_all = ["data_dir", "url"])]
+    #[arg(long, conflicts_with_all = ["data_dir", "url", "url_file"])]
     ephemeral: bool,
     #[command(flatten)]
     worker: worker::Layer,

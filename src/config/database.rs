@@ -29,6 +29,13 @@ pub(crate) struct Layer {
         value_name = "URL"
     )]
     pub(crate) url: Option<SecretString>,
+    /// A file with that URL in place of the URL itself, which wins.
+    #[arg(
+        long = "database-url-file",
+        env = "STEPWELL_DATABASE_URL_FILE",
+        value_name = "FILE"
+    )]
+    pub(crate) url_file: Option<PathBuf>,
     /// Connections that serve requests, 2–500 [default: 16]. Workers hold some more.
     #[arg(long, env = "STEPWELL_DATABASE_POOL_MAX", value_name = "N")]
     pub(crate) pool_max: Option<u32>,
@@ -50,7 +57,13 @@ pub(crate) struct Layer {
 impl Layer {
     pub(crate) fn over(self, lower: Self) -> Self {
         Self {
-            url: self.url.or(lower.url),
+            // Of one layer the URL wins over its file; of two layers the upper one, whichever it has.
+            url: if self.url_file.is_some() {
+                self.url
+            } else {
+                self.url.or(lower.url)
+            },
+            url_file: self.url_file.or(lower.url_file),
             pool_max: self.pool_max.or(lower.pool_max),
             acquire_timeout_ms: self.acquire_timeout_ms.or(lower.acquire_timeout_ms),
             listen: self.listen.or(lower.listen),
@@ -75,8 +88,13 @@ impl Layer {
             (None, Some(path)) => Some(read_key(&path)?),
             (None, None) => None,
         };
+        let url = match (self.url, self.url_file) {
+            (Some(url), _) => Some(url),
+            (None, Some(path)) => Some(read_url(&path)?),
+            (None, None) => None,
+        };
         Ok(Database {
-            url: self.url,
+            url,
             pool_max,
             acquire_timeout: Duration::from_millis(
                 self.acquire_timeout_ms
@@ -86,6 +104,20 @@ impl Layer {
             master_key,
         })
     }
+}
+
+fn read_url(path: &Path) -> Result<SecretString, Mistake> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Mistake::new(format!(
+            "cannot read the database's URL {}: {error}",
+            path.display()
+        ))
+    })?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Mistake::new(format!("{} is empty", path.display())));
+    }
+    Ok(text.into())
 }
 
 /// Reads a master key.
@@ -138,5 +170,43 @@ impl Database {
             listen: self.listen,
             master_key: self.master_key.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{ExposeSecret, Layer};
+
+    fn url(upper: Layer, lower: Layer) -> Result<Option<String>, String> {
+        let database = upper.over(lower).resolve().map_err(|mistake| mistake.0)?;
+        Ok(database.url.map(|url| url.expose_secret().to_owned()))
+    }
+
+    #[test]
+    fn the_url_may_be_in_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("url");
+        let in_file = || Layer {
+            url_file: Some(path.clone()),
+            ..Layer::default()
+        };
+        let given = || Layer {
+            url: Some("postgres://given".into()),
+            ..Layer::default()
+        };
+        assert!(
+            url(in_file(), Layer::default())
+                .unwrap_err()
+                .contains("url")
+        );
+        std::fs::write(&path, "postgres://filed\n").unwrap();
+        let filed = Ok(Some("postgres://filed".to_owned()));
+        assert_eq!(url(in_file(), Layer::default()), filed);
+        assert_eq!(url(in_file(), given()), filed);
+        let given_one = Ok(Some("postgres://given".to_owned()));
+        assert_eq!(url(given(), in_file()), given_one);
+        std::fs::write(&path, " ").unwrap();
+        assert!(url(in_file(), Layer::default()).is_err());
     }
 }

@@ -97,7 +97,8 @@ impl Take for IdempotencyKey {
     fn describe(components: &mut Components, operation: &mut Operation, _arg: &str) {
         let schema = Object::with_type(BasicType::String)
             .min_length(1)
-            .max_length(IDEMPOTENCY_KEY_CHARS_MAX);
+            .max_length(IDEMPOTENCY_KEY_CHARS_MAX)
+            .pattern("^[!-~]+$");
         let parameter = optional(
             "Idempotency-Key",
             ParameterIn::Header,

@@ -32,6 +32,7 @@ pub mod query;
 pub mod request_id;
 pub mod runs;
 pub mod server;
+pub mod shadow;
 pub mod system;
 pub mod workflows;
 
@@ -67,6 +68,7 @@ pub fn probes(app: App) -> Service {
 
 fn behind_door(app: App, mut router: Router) -> Service {
     head::mirror(&mut router);
+    shadow::keep_apart(&mut router);
     Service::new(router)
         .hoop(door::Door::new(app))
         .catcher(problem::catcher())

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use salvo::oapi::{BasicType, Object, Parameter};
 
 use crate::limits::{CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX};
-use crate::page::parameter;
+use crate::page::{self, parameter};
 use crate::query::{Parameters, Reader};
 
 /// Which part of such a list is asked for.
@@ -45,7 +45,7 @@ impl Parameters for Onward {
             parameter(
                 "cursor",
                 "`next_cursor` of the page before.",
-                Object::with_type(BasicType::String).max_length(CURSOR_CHARS_MAX),
+                page::cursor_schema(),
                 cursor(50, 0).into(),
             ),
         ]

@@ -1,13 +1,15 @@
 //! The document: what the endpoints say of themselves, and what holds for all of them.
 
 use salvo::Router;
+use salvo::oapi::schema::SchemaType;
 use salvo::oapi::{
-    BasicType, Header, Info, License, Object, OpenApi, Operation, ParameterIn, Ref, RefOr,
-    Responses, Tag,
+    BasicType, Header, Info, License, Object, OpenApi, Operation, Parameter, ParameterIn, Ref,
+    RefOr, Responses, Schema, Tag,
 };
 
 use super::optional;
-use crate::limits::REQUEST_ID_CHARS_MAX;
+use super::plain::plain;
+use crate::limits::{PARAMETER_CHARS_MAX, REQUEST_ID_CHARS_MAX};
 use crate::problem::{self, Kind};
 use crate::system::VERSION;
 
@@ -48,6 +50,7 @@ pub fn document(api: &Router) -> OpenApi {
     for item in document.paths.values_mut() {
         for operation in item.operations.values_mut() {
             illustrate(operation, &known);
+            operation.parameters.iter_inline_mut().for_each(bound);
             complete(operation);
         }
     }
@@ -56,6 +59,7 @@ pub fn document(api: &Router) -> OpenApi {
             response.headers.insert("X-Request-ID".into(), request_id());
         }
     }
+    plain(&mut document);
     document
 }
 
@@ -73,6 +77,21 @@ fn illustrate(operation: &mut Operation, known: &Responses) {
         {
             *content = illustrated.clone();
         }
+    }
+}
+
+/// What holds for every text in a query, where the endpoint says nothing narrower.
+fn bound(parameter: &mut Parameter) {
+    let Some(RefOr::Type(Schema::Object(schema))) = &mut parameter.schema else {
+        return;
+    };
+    let any_text = schema.schema_type == SchemaType::basic(BasicType::String)
+        && schema.enum_values.is_none()
+        && schema.format.is_none()
+        && schema.pattern.is_none();
+    if parameter.parameter_in == ParameterIn::Query && any_text {
+        schema.pattern = Some(r"^[^\u0000]*$".into());
+        schema.max_length.get_or_insert(PARAMETER_CHARS_MAX);
     }
 }
 

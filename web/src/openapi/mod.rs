@@ -4,6 +4,7 @@
 mod document;
 mod pages;
 mod parameter;
+mod plain;
 
 pub use document::document;
 pub use pages::pages;

@@ -30,7 +30,7 @@ pub struct ExecuteInput {
     pub input: Option<Json>,
     /// The latest when absent.
     #[serde(default)]
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 2_147_483_647))]
     pub version: Option<i32>,
     /// Not before this time; at once when absent or past.
     #[serde(default)]
@@ -47,11 +47,11 @@ pub struct ExecuteInput {
     pub labels: Option<BTreeMap<String, String>>,
     /// Milliseconds that the run may take, in place of the workflow's own.
     #[serde(default)]
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 31_622_400_000_i64))]
     pub timeout_ms: Option<i64>,
     /// At most one live run of the workflow has this key.
     #[serde(default)]
-    #[salvo(schema(max_length = 255))]
+    #[salvo(schema(min_length = 1, max_length = 255))]
     pub dedupe_key: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub struct RunInput {
     pub input: Option<Json>,
     /// The latest when absent.
     #[serde(default)]
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 2_147_483_647))]
     pub version: Option<i32>,
     /// Not before this time; at once when absent or past.
     #[serde(default)]
@@ -85,11 +85,11 @@ pub struct RunInput {
     pub labels: Option<BTreeMap<String, String>>,
     /// Milliseconds that the run may take, in place of the workflow's own.
     #[serde(default)]
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 31_622_400_000_i64))]
     pub timeout_ms: Option<i64>,
     /// At most one live run of the workflow has this key.
     #[serde(default)]
-    #[salvo(schema(max_length = 255))]
+    #[salvo(schema(min_length = 1, max_length = 255))]
     pub dedupe_key: Option<String>,
 }
 

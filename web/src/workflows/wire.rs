@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use salvo::oapi::{Components, RefOr, Schema, ToSchema};
+use salvo::oapi::schema::SchemaType;
+use salvo::oapi::{BasicType, Components, Object, RefOr, Schema, ToSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use stepwell_queue::workflow;
 use uuid::Uuid;
 
+use crate::agents::wire::RetryConfig;
 use crate::answer::Result;
 use crate::example::Example;
 use crate::json::Json;
@@ -22,7 +24,8 @@ pub struct Document(pub Box<RawValue>);
 
 /// The shape of [`Document`], for the OpenAPI document alone: reading it is the work of
 /// [`super::check`], which finds everything that is wrong and not only the first thing.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[salvo(schema(name = "WorkflowInput"))]
 #[expect(dead_code, reason = "only its shape is used")]
 struct DocumentShape {
@@ -33,21 +36,48 @@ struct DocumentShape {
     name: String,
     description: Option<String>,
     /// `active` (the default when new) or `inactive`: takes no new runs.
+    #[salvo(schema(value_type = Option<Activity>))]
     status: Option<String>,
     /// JSON Schema 2020-12 of the input of runs.
+    #[salvo(schema(value_type = InputSchema, required = false))]
     input_schema: Option<Json>,
     /// What a run puts out: JSON with `${…}`; without it, the output of the last step.
     output: Option<Json>,
+    #[salvo(schema(min_items = 1, max_items = 1_000))]
     steps: Vec<StepShape>,
     /// Milliseconds that a run may take.
+    #[salvo(schema(minimum = 1, maximum = 31_622_400_000_i64))]
     timeout_ms: Option<i64>,
     /// Attempts in flight at once in a run.
+    #[salvo(schema(minimum = 1, maximum = 1_000))]
     max_parallel: Option<i64>,
     labels: Option<BTreeMap<String, String>>,
 }
 
-/// One step.
+/// Whether a workflow takes new runs.
 #[derive(ToSchema)]
+#[salvo(schema(name = "WorkflowStatus", rename_all = "snake_case"))]
+#[expect(dead_code, reason = "only its shape is used")]
+enum Activity {
+    Active,
+    Inactive,
+}
+
+/// JSON Schema is an object, or `true` or `false`.
+struct InputSchema;
+
+impl ToSchema for InputSchema {
+    fn to_schema(_components: &mut Components) -> RefOr<Schema> {
+        let kinds = [BasicType::Object, BasicType::Boolean, BasicType::Null];
+        Object::new()
+            .schema_type(SchemaType::from_iter(kinds))
+            .into()
+    }
+}
+
+/// One step. A field that is not needed is left out, not null.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[salvo(schema(name = "WorkflowStep"))]
 #[expect(dead_code, reason = "only its shape is used")]
 struct StepShape {
@@ -58,23 +88,60 @@ struct StepShape {
     /// `task`.
     r#type: String,
     /// What the type needs.
+    #[salvo(schema(value_type = BTreeMap<String, Json>, required = false))]
     config: Option<Json>,
     /// The steps that must have finished; absent: the one before; `[]`: starts at once.
+    #[salvo(schema(value_type = Vec<String>, required = false))]
     needs: Option<Vec<String>>,
     /// Another way to order: equal numbers run together, after all lower ones.
+    #[salvo(schema(value_type = i64, required = false))]
     sequence: Option<i64>,
     /// `sync` or `async`: the later ones do not wait for it.
+    #[salvo(schema(value_type = ExecutionType, required = false))]
     execution_type: Option<String>,
     /// A CEL expression; the step is skipped when it is false.
+    #[salvo(schema(value_type = String, required = false))]
     when: Option<String>,
     /// How often and when attempts are made again.
+    #[salvo(schema(value_type = RetryConfig, required = false))]
     retry: Option<Json>,
     /// Milliseconds that one attempt may take.
+    #[salvo(schema(value_type = i64, required = false, minimum = 1, maximum = 31_622_400_000_i64))]
     timeout_ms: Option<i64>,
     /// `fail`, `continue` or `skip_rest`.
+    #[salvo(schema(value_type = OnError, required = false))]
     on_error: Option<String>,
     /// `at_least_once` or `at_most_once`.
+    #[salvo(schema(value_type = Delivery, required = false))]
     delivery: Option<String>,
+}
+
+/// Whether the later steps wait for this one.
+#[derive(ToSchema)]
+#[salvo(schema(name = "ExecutionType", rename_all = "snake_case"))]
+#[expect(dead_code, reason = "only its shape is used")]
+enum ExecutionType {
+    Sync,
+    Async,
+}
+
+/// What the failure of a step does to the run.
+#[derive(ToSchema)]
+#[salvo(schema(name = "OnError", rename_all = "snake_case"))]
+#[expect(dead_code, reason = "only its shape is used")]
+enum OnError {
+    Fail,
+    Continue,
+    SkipRest,
+}
+
+/// Whether an attempt may be made again after a crash.
+#[derive(ToSchema)]
+#[salvo(schema(name = "Delivery", rename_all = "snake_case"))]
+#[expect(dead_code, reason = "only its shape is used")]
+enum Delivery {
+    AtLeastOnce,
+    AtMostOnce,
 }
 
 impl ToSchema for Document {
