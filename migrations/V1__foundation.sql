@@ -276,4 +276,32 @@ begin
     return made;
 end $$;
 
+-- Takes the partitions of one day out of these tables; returns how many. A day of which a run is not over
+-- is left alone: a retry that comes meanwhile waits for the lock, and then finds no run. To detach needs
+-- the parent for itself, so call it with a short lock_timeout: whoever comes later waits as long.
+create function stepwell.detach_day(day date, parents text[]) returns int
+    language plpgsql as $$
+declare
+    parent text;
+    part text;
+    detached int := 0;
+begin
+    foreach parent in array parents loop
+        part := parent || '_' || to_char(day, 'YYYYMMDD');
+        continue when not exists (
+            select from pg_inherits
+            where inhrelid = to_regclass('stepwell.' || part) and inhparent = to_regclass('stepwell.' || parent));
+        execute format('alter table stepwell.%I detach partition stepwell.%I', parent, part);
+        detached := detached + 1;
+    end loop;
+    if detached > 0 and 'run' = any (parents) and exists (
+        select from stepwell.job
+        where run_id >= stepwell.uuid7_bound(day::timestamp at time zone 'utc')
+          and run_id < stepwell.uuid7_bound((day + 1)::timestamp at time zone 'utc'))
+    then
+        raise exception 'runs of % are not over', day using errcode = 'object_in_use';
+    end if;
+    return detached;
+end $$;
+
 select stepwell.make_partitions(3);

@@ -31,6 +31,7 @@ pub mod new_run;
 mod notify;
 mod partition;
 mod prompt;
+pub mod retention;
 pub mod run;
 pub mod secret;
 pub mod server;

@@ -56,6 +56,7 @@ impl Store {
         transaction.commit().await?;
         drop(connection);
         self.purge().await?;
+        self.retain().await?;
         for table in self.partition_alarm().await? {
             tracing::error!(
                 table,

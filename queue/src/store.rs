@@ -18,6 +18,7 @@ use crate::heed::Heeding;
 use crate::link;
 use crate::listen::{Hint, Listening};
 use crate::notify::Notifier;
+use crate::retention::Retention;
 
 /// Hints that a slow subscriber may fall behind before it hears that it missed some.
 const HINTS_BEHIND_MAX: usize = 4_096;
@@ -33,6 +34,8 @@ pub struct StoreOptions {
     pub acquire_timeout: Duration,
     /// Whether LISTEN may be used; `false` behind PgBouncer in transaction mode.
     pub listen: bool,
+    /// What is kept for how long.
+    pub retention: Retention,
     /// 32 bytes that encrypt secrets at rest; without it, agents with credentials are refused.
     pub master_key: Option<SecretString>,
 }
@@ -46,6 +49,7 @@ impl StoreOptions {
             pool_max: 16,
             acquire_timeout: Duration::from_secs(5),
             listen: true,
+            retention: Retention::default(),
             master_key: None,
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use stepwell::queue::retention::Retention;
 use stepwell::queue::secret::Cipher;
 use stepwell::queue::store::StoreOptions;
 
@@ -45,6 +46,12 @@ pub(crate) struct Layer {
     /// Whether LISTEN is used [default: true]; false behind a pooler in transaction mode.
     #[arg(long, env = "STEPWELL_DATABASE_LISTEN", value_name = "BOOL")]
     pub(crate) listen: Option<bool>,
+    /// Whole days that finished runs are kept after the day they began on [default: for ever].
+    #[arg(long, env = "STEPWELL_RETENTION_DAYS", value_name = "DAYS")]
+    pub(crate) retention_days: Option<u16>,
+    /// Whole days that audit records are kept [default: for ever].
+    #[arg(long, env = "STEPWELL_AUDIT_RETENTION_DAYS", value_name = "DAYS")]
+    pub(crate) audit_retention_days: Option<u16>,
     /// A file with the key that encrypts agents' credentials at rest: 32 bytes, as
     /// 64 hexadecimal digits or base64.
     #[arg(long, env = "STEPWELL_MASTER_KEY_FILE", value_name = "FILE")]
@@ -67,6 +74,8 @@ impl Layer {
             pool_max: self.pool_max.or(lower.pool_max),
             acquire_timeout_ms: self.acquire_timeout_ms.or(lower.acquire_timeout_ms),
             listen: self.listen.or(lower.listen),
+            retention_days: self.retention_days.or(lower.retention_days),
+            audit_retention_days: self.audit_retention_days.or(lower.audit_retention_days),
             master_key_file: self.master_key_file.or(lower.master_key_file),
             master_key: self.master_key.or(lower.master_key),
         }
@@ -101,6 +110,10 @@ impl Layer {
                     .unwrap_or(ACQUIRE_TIMEOUT_MS_DEFAULT),
             ),
             listen: self.listen.unwrap_or(true),
+            retention: Retention {
+                run_days: self.retention_days,
+                audit_days: self.audit_retention_days,
+            },
             master_key,
         })
     }
@@ -148,6 +161,7 @@ pub(crate) struct Database {
     pub(crate) pool_max: u32,
     pub(crate) acquire_timeout: Duration,
     pub(crate) listen: bool,
+    pub(crate) retention: Retention,
     pub(crate) master_key: Option<SecretString>,
 }
 
@@ -168,6 +182,7 @@ impl Database {
             pool_max: self.pool_max,
             acquire_timeout: self.acquire_timeout,
             listen: self.listen,
+            retention: self.retention,
             master_key: self.master_key.clone(),
         })
     }

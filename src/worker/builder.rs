@@ -128,6 +128,7 @@ mod tests {
             pool_max: 1,
             acquire_timeout: Duration::from_secs(1),
             listen: false,
+            retention: stepwell_queue::retention::Retention::default(),
             master_key: None,
         });
         Runtime::builder(store.unwrap())

@@ -22,6 +22,7 @@ fn steps(tasks: Registry) -> Arc<Steps> {
         pool_max: 1,
         acquire_timeout: Duration::from_secs(1),
         listen: false,
+        retention: stepwell_queue::retention::Retention::default(),
         master_key: None,
     });
     Arc::new(Steps {

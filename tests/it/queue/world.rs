@@ -71,6 +71,7 @@ pub(crate) fn open(url: &str) -> Store {
         pool_max: 4,
         acquire_timeout: Duration::from_secs(5),
         listen: true,
+        retention: stepwell_queue::retention::Retention::default(),
         master_key: None,
     })
     .unwrap()
