@@ -34,11 +34,12 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
         let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
-        let entry = |queues: &mut BTreeMap<String, Queue>, name: String, put: &dyn Fn(&mut Queue)| {
-            put(queues
-                .entry(name)
-                .or_insert_with_key(|name| Queue::new(name.clone())));
-        };
+        let entry =
+            |queues: &mut BTreeMap<String, Queue>, name: String, put: &dyn Fn(&mut Queue)| {
+                put(queues
+                    .entry(name)
+                    .or_insert_with_key(|name| Queue::new(name.clone())));
+            };
         for depth in self.depth().await? {
             entry(&mut queues, depth.queue.clone(), &|queue| {
                 queue.ready = depth.ready;

@@ -98,9 +98,7 @@ pub(crate) async fn room(
     )
     .fetch_one(connection)
     .await?;
-    Ok(Some(
-        usize::try_from(i64::from(most) - leased).unwrap_or(0),
-    ))
+    Ok(Some(usize::try_from(i64::from(most) - leased).unwrap_or(0)))
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ pub enum Processed {
     /// The run is enqueued.
     Started,
     /// Another run has it already.
-    Before { run_id: Uuid, status: String },
+    Before {
+        run_id: Uuid,
+        status: String,
+    },
     NotFound,
 }
 

@@ -189,7 +189,10 @@ fn steps(plan: &Plan, run: RunStatus, lines: &[Line], values: Vec<Value>) -> Vec
                 items.by_status = line.by_status();
             }
             for value in by_step.remove(&number).unwrap_or_default() {
-                match value.value.and_then(|text| RawValue::from_string(text).ok()) {
+                match value
+                    .value
+                    .and_then(|text| RawValue::from_string(text).ok())
+                {
                     Some(json) => items.values.push((json, value.count)),
                     None => items.other_values += value.count,
                 }

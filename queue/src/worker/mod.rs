@@ -7,12 +7,12 @@
 //! those that live, [`list`] shows them, [`drain`] lets one finish, [`takings`] is how fast it claims.
 
 mod census;
+mod drain;
 mod heartbeat;
 mod life;
+mod list;
 pub(crate) mod owner;
 mod reconcile;
-mod list;
-mod drain;
 mod rescue;
 mod takings;
 mod watch;
@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 pub use census::Census;
 pub use drain::Drained;
-pub use list::{Member, MemberFilter, MemberPage};
 pub(crate) use life::Life;
+pub use list::{Member, MemberFilter, MemberPage};
 
 use crate::backend::Backend;
 use crate::commit::Lanes;

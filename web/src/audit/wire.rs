@@ -50,8 +50,7 @@ impl From<audit::AuditRecord> for AuditRecord {
             action: record.action,
             before: json_of(record.before),
             after: json_of(record.after),
-            detail: json_of(record.detail)
-                .map(|Json(detail)| Json(retell(detail, DETAIL_TIMES))),
+            detail: json_of(record.detail).map(|Json(detail)| Json(retell(detail, DETAIL_TIMES))),
             actor: record.actor,
             request_id: record.request_id,
         }

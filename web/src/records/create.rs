@@ -81,8 +81,5 @@ pub async fn create_record(
 
 /// What stands in the way of the run, not of the record.
 const fn stays_pending(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::NotFound | Kind::StateConflict | Kind::Invalid
-    )
+    matches!(kind, Kind::NotFound | Kind::StateConflict | Kind::Invalid)
 }

@@ -81,7 +81,11 @@ pub async fn list_records(app: App, query: Query<Filter>) -> Result<Found<List<R
         _ => RecordSort::CreatedAt,
     };
     let filter = RecordFilter {
-        statuses: asked.statuses.iter().map(|word| (*word).to_owned()).collect(),
+        statuses: asked
+            .statuses
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect(),
         category: asked.category,
         source: asked.source,
         created_after: asked.created_after,

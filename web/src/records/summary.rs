@@ -88,14 +88,20 @@ impl Example for Summary {
 pub async fn get_summary(app: App, query: Query<Filter>) -> Result<Found<Summary>> {
     let Query(asked) = query;
     let filter = SummaryFilter {
-        statuses: asked.statuses.iter().map(|word| (*word).to_owned()).collect(),
+        statuses: asked
+            .statuses
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect(),
         category: asked.category,
         from: asked.date_from,
         to: asked.date_to,
     };
     let counted = app.store.record_summary(&filter).await?;
-    let mut by_status: BTreeMap<String, i64> =
-        STATUSES.iter().map(|word| ((*word).to_owned(), 0)).collect();
+    let mut by_status: BTreeMap<String, i64> = STATUSES
+        .iter()
+        .map(|word| ((*word).to_owned(), 0))
+        .collect();
     by_status.extend(counted.by_status);
     Ok(Found(Summary {
         total: counted.total,

@@ -232,15 +232,13 @@ impl Deed {
                     Sent::Over(status) => Some(status.as_str()),
                 })
             }
-            Self::Retry { reset } => {
-                Ok(match app.store.retry(id, None, reset, actor).await? {
-                    Retried::Accepted { .. } => None,
-                    Retried::NotFound => Some("not_found"),
-                    Retried::Completed => Some("completed"),
-                    Retried::NotOver(_) => Some("not_over"),
-                    Retried::Duplicate { .. } => Some("dedupe_key"),
-                })
-            }
+            Self::Retry { reset } => Ok(match app.store.retry(id, None, reset, actor).await? {
+                Retried::Accepted { .. } => None,
+                Retried::NotFound => Some("not_found"),
+                Retried::Completed => Some("completed"),
+                Retried::NotOver(_) => Some("not_over"),
+                Retried::Duplicate { .. } => Some("dedupe_key"),
+            }),
         }
     }
 }

@@ -60,7 +60,11 @@ pub async fn list_workers(app: App, query: Query<Filter>) -> Result<Found<List<W
     let Query(asked) = query;
     let page = &asked.page;
     let filter = MemberFilter {
-        statuses: asked.statuses.iter().map(|word| (*word).to_owned()).collect(),
+        statuses: asked
+            .statuses
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect(),
         queue: asked.queue,
         oldest_first: !page.descending,
         after: page.after.as_ref().map(|position| position.id),

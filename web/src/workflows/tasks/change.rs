@@ -160,7 +160,10 @@ pub async fn delete_task(
         let needing = document.needing(&task.0);
         if !needing.is_empty() {
             let faults = needing.iter().map(|step| {
-                Fault::at("", format!("the step `{step}` needs it; change that one first"))
+                Fault::at(
+                    "",
+                    format!("the step `{step}` needs it; change that one first"),
+                )
             });
             return Err(Problem::invalid(faults.collect()));
         }
@@ -191,7 +194,11 @@ async fn checked(app: &App, document: &Document, place: Option<usize>) -> Result
                 finding.pointer = rest.to_owned();
             }
             _ => {
-                finding.detail = format!("{}: {}", elsewhere(document, &finding.pointer), finding.detail);
+                finding.detail = format!(
+                    "{}: {}",
+                    elsewhere(document, &finding.pointer),
+                    finding.detail
+                );
                 finding.pointer = String::new();
             }
         }

@@ -17,11 +17,7 @@ use crate::query::{Nothing, Query};
 
 /// Lists the steps of a workflow's latest version: by `sequence` where they have one, else as written.
 #[endpoint(operation_id = "list_workflow_tasks")]
-pub async fn list_tasks(
-    app: App,
-    id: NameOrId,
-    query: Query<Onward>,
-) -> Result<Found<List<Task>>> {
+pub async fn list_tasks(app: App, id: NameOrId, query: Query<Onward>) -> Result<Found<List<Task>>> {
     let workflow = get::find(&app, &id.0).await?;
     let document = Document::of(&workflow.definition)?;
     let begin = query

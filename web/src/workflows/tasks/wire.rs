@@ -145,11 +145,17 @@ impl EndpointOutRegister for Added {
             .add_content("application/json", content)
             .add_header(
                 "Location",
-                header("The path of the task.", "/api/v1/workflows/my-workflow/tasks/pause"),
+                header(
+                    "The path of the task.",
+                    "/api/v1/workflows/my-workflow/tasks/pause",
+                ),
             )
             .add_header(
                 "ETag",
-                header("The workflow's revision, for `If-Match`; not with a replayed answer.", "\"2\""),
+                header(
+                    "The workflow's revision, for `If-Match`; not with a replayed answer.",
+                    "\"2\"",
+                ),
             )
             .add_header(
                 "Idempotency-Replayed",
