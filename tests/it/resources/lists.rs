@@ -132,7 +132,7 @@ async fn every_filter_reads_few_rows() {
     let mut slow = Vec::new();
     for (name, place, value) in &cases {
         for oldest_first in ["false", "true"] {
-            let mut given = vec!["null"; 8];
+            let mut given = ["null"; 8];
             given[place - 1] = value;
             let execute = format!(
                 "explain (analyze, format json, timing off) execute list ({}, 0, 51, {oldest_first}, false)",
@@ -145,7 +145,11 @@ async fn every_filter_reads_few_rows() {
                 .unwrap();
             let mut rows = 0.0;
             rows_read(&plan[0]["Plan"], &mut rows);
-            let behind = if name == "status completed" { LIVE as f64 } else { 0.0 };
+            let behind = if name == "status completed" {
+                LIVE as f64
+            } else {
+                0.0
+            };
             if rows > ROWS_MAX + behind {
                 slow.push(format!("{name}, oldest first {oldest_first}: {rows} rows"));
             }
