@@ -31,6 +31,8 @@ pub mod new_run;
 mod notify;
 mod partition;
 mod prompt;
+pub mod queues;
+pub mod record;
 pub mod retention;
 pub mod run;
 pub mod secret;

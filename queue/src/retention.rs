@@ -4,7 +4,8 @@
 //! To detach a partition, Postgres wants its parent for itself for a moment. While it waits for that,
 //! everybody who comes later waits behind it: so it waits shortly, and tries again with the next look.
 
-use sqlx::Connection as _;
+use chrono::NaiveDate;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::{Error, Store};
 
@@ -90,7 +91,12 @@ impl Store {
                 .fetch_one(&mut *transaction)
                 .await;
             match detached {
-                Ok(_) => transaction.commit().await?,
+                Ok(_) => {
+                    if parents.iter().any(|parent| parent == "run") {
+                        forget_outcomes(&mut transaction, day).await?;
+                    }
+                    transaction.commit().await?;
+                }
                 Err(error) if waits(&error) => {
                     tracing::debug!(%day, %error, "a day stays for now");
                     transaction.rollback().await?;
@@ -121,6 +127,20 @@ impl Store {
         }
         Ok(tables.len())
     }
+}
+
+/// Runs of that day that did not complete leave the lists by status.
+async fn forget_outcomes(connection: &mut PgConnection, day: NaiveDate) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from stepwell.run_outcome
+         where status in ('failed', 'cancelled', 'timed_out')
+           and run_id >= stepwell.uuid7_bound($1::date::timestamp at time zone 'utc')
+           and run_id < stepwell.uuid7_bound(($1::date + 1)::timestamp at time zone 'utc')",
+        day
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Whether a day could not go yet: a lock was not to be had, or a run of it is not over.

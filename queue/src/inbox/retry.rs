@@ -39,7 +39,7 @@ impl Store {
         reset: bool,
         actor: Actor,
     ) -> Result<Retried, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.lookups.acquire().await?;
         let mut transaction = connection.begin().await?;
         let row = sqlx::query!(
             r#"select status::text as "status!", generation as "generation!", sequence as "sequence!",

@@ -17,4 +17,4 @@ mod messages;
 mod odd_text;
 mod partitions;
 mod plans;
-mod world;
+pub(crate) mod world;

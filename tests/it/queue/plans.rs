@@ -377,7 +377,12 @@ async fn hot_statements_use_their_indexes() {
             "reserve",
             &explain(&mut plain, &query("reserve.sql"), &reserve).await,
         );
-        let plan = explain(&mut plain, &query("heartbeat.sql"), &[(1, &nil)]).await;
+        let plan = explain(
+            &mut plain,
+            &query("heartbeat.sql"),
+            &[(1, &nil), (2, "1"), (3, "'{}'")],
+        )
+        .await;
         check("heartbeat", &plan);
     }
     steady.close().await.unwrap();

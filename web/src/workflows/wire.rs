@@ -80,7 +80,7 @@ impl ToSchema for InputSchema {
 #[serde(deny_unknown_fields)]
 #[salvo(schema(name = "WorkflowStep"))]
 #[expect(dead_code, reason = "only its shape is used")]
-struct StepShape {
+pub(super) struct StepShape {
     /// Unique in the workflow.
     #[salvo(schema(pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"))]
     name: String,
@@ -114,6 +114,9 @@ struct StepShape {
     /// `at_least_once` or `at_most_once`.
     #[salvo(schema(value_type = Delivery, required = false))]
     delivery: Option<String>,
+    /// Of a task: its place in the list of steps, from 0.
+    #[salvo(schema(minimum = 0))]
+    position: Option<i64>,
 }
 
 /// Whether the later steps wait for this one.
