@@ -18,3 +18,4 @@ mod engine;
 mod harness;
 mod queue;
 mod repository;
+mod sql;
