@@ -48,7 +48,7 @@ async fn every_function_for_callers_is_told_twice() {
         let (name, comment) = line.split_once('|').unwrap();
         assert!(!comment.is_empty(), "{name} has no comment");
         assert!(
-            docs.contains(&format!("`{name}")),
+            docs.contains(&format!("`stepwell.{name}(")),
             "docs/sql.md does not tell {name}"
         );
     }

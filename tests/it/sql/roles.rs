@@ -50,8 +50,8 @@ async fn each_role_calls_what_it_is_for() {
             json!([{"name": "t", "type": "transform", "config": {"value": 1}}]),
         )
         .await;
-    let run = app.api.start("w", json!({})).await;
     for (role, psql) in logins(&app.database) {
+        let run = app.api.start("w", json!({})).await;
         for call in CONTROLS {
             let sql = format!("select stepwell.{};", call.replace('R', &run));
             if role == "stepwell_reader" {
