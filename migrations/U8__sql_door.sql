@@ -1,6 +1,7 @@
 -- The roles stay: they belong to the whole server, and other databases may use them.
 drop view stepwell.v_audit, stepwell.v_blocked, stepwell.v_queues, stepwell.v_workers, stepwell.v_steps, stepwell.v_runs;
-drop function stepwell.grant_roles(), stepwell.retry_run(uuid, jsonb), stepwell.signal_run(uuid, text, jsonb),
+drop function stepwell.grant_roles(), stepwell.resume_queue(text), stepwell.pause_queue(text),
+    stepwell.turn_queue(text, boolean), stepwell.retry_run(uuid, jsonb), stepwell.signal_run(uuid, text, jsonb),
     stepwell.resume_run(uuid), stepwell.pause_run(uuid), stepwell.cancel_run(uuid, text), stepwell.stands(uuid, text),
     stepwell.tell(uuid, text, json), stepwell.execute(text, jsonb, jsonb),
     stepwell.open_generation(uuid, text, boolean, text, text), stepwell.send(uuid, text, json, text, text),

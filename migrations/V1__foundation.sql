@@ -99,7 +99,7 @@ create table stepwell.run (
     check (error is null or status in ('failed', 'cancelled', 'timed_out'))
 ) partition by range (id);
 create index run_workflow on stepwell.run (workflow_id, id);
-create index run_parent on stepwell.run (parent_id) where parent_id is not null;
+create index run_parent on stepwell.run (parent_id, id) where parent_id is not null;
 
 -- In step, audit and job the columns of fixed width come first: no row is padded.
 create table stepwell.step (
@@ -210,6 +210,9 @@ create table stepwell.worker (
     seen_at       timestamptz not null default now(),
     ended_at      timestamptz,
     freed_at      timestamptz,              -- when the last of its jobs was freed
+    -- As of its last heartbeat: runs held, and by queue the runs taken up in a second.
+    running       int not null default 0,
+    rates         json not null default '{}',
     check ((status in ('dead', 'gone')) = (ended_at is not null)),
     check (freed_at is null or ended_at is not null)
 );

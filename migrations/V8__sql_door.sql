@@ -593,6 +593,58 @@ begin
     return 'pending';
 end $$;
 
+-- Pauses or resumes a queue. The first decision makes its row; its records carry the name.
+create function stepwell.turn_queue(name text, pause boolean) returns text
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    chars_max constant int := (stepwell.limits()).queue_chars_max;
+    asked_by constant text := stepwell.caller();
+    asked_in constant text := stepwell.caller_request_id();
+    old record;
+begin
+    if turn_queue.name is null or turn_queue.name !~ '^[A-Za-z0-9][A-Za-z0-9._-]*$' or length(turn_queue.name) > chars_max then
+        raise exception 'there is no queue %', coalesce(quote_ident(left(turn_queue.name, 100)), 'without a name')
+            using errcode = 'no_data_found',
+                  detail = format('A queue''s name has 1 to %s characters of A-Z, a-z, 0-9 and ._-, the first a letter or digit.', chars_max),
+                  hint = 'select name, depth, paused_at from stepwell.v_queues;';
+    end if;
+    insert into stepwell.queue (name, id, revision) values (turn_queue.name, stepwell.uuid7(), 0) on conflict do nothing;
+    select q.id, q.paused_at is not null as paused, q.max_running, q.revision into old
+    from stepwell.queue q where q.name = turn_queue.name for update;
+    if old.paused = turn_queue.pause then
+        if old.revision = 0 and not exists (select from stepwell.v_queues v where v.name = turn_queue.name
+                                            and (v.workers > 0 or v.depth + v.timed + v.parked + v.leased > 0)) then
+            raise exception 'there is no queue %', quote_ident(turn_queue.name)
+                using errcode = 'no_data_found', detail = 'Nobody uses it, and nobody ever decided anything about it.',
+                      hint = 'select name, depth, paused_at from stepwell.v_queues;';
+        end if;
+        -- A decision that changes nothing leaves no row.
+        delete from stepwell.queue q where q.name = turn_queue.name and q.revision = 0;
+        return case when turn_queue.pause then 'paused' else 'active' end;
+    end if;
+    update stepwell.queue q
+    set paused_at = case when turn_queue.pause then clock_timestamp() end,
+        paused_by = case when turn_queue.pause then asked_by end, revision = old.revision + 1, updated_at = now()
+    where q.name = turn_queue.name;
+    insert into stepwell.audit (id, entity_type, entity_id, sequence, action, before, after, actor, request_id)
+    values (stepwell.uuid7(), 'queue', old.id, old.revision + 1,
+            case when turn_queue.pause then 'queue.paused' else 'queue.resumed' end,
+            json_build_object('max_running', old.max_running, 'name', turn_queue.name, 'paused', old.paused),
+            json_build_object('max_running', old.max_running, 'name', turn_queue.name, 'paused', turn_queue.pause),
+            asked_by, asked_in);
+    perform stepwell.say('c:queue', old.id::text);
+    return case when turn_queue.pause then 'paused' else 'active' end;
+end $$;
+
+create function stepwell.pause_queue(name text) returns text
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as
+    $$ select stepwell.turn_queue(name, true) $$;
+
+create function stepwell.resume_queue(name text) returns text
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as
+    $$ select stepwell.turn_queue(name, false) $$;
+
 -- --- the views ------------------------------------------------------------------------------------
 
 -- As the lists of the API do it: runs by id, each with its job row while it lives. A page of the newest
@@ -672,8 +724,12 @@ select q.name, coalesce(d.ready, 0) as ready, coalesce(d.overdue, 0) as overdue,
                    order by j.rank, j.run_id limit 1) as n)
            select min(stepwell.uuid7_time(first.run_id)) from first)) as oldest_due,
        (select count(*)::int from stepwell.worker w
-        where w.freed_at is null and w.status = 'alive' and q.name = any (w.queues)) as workers
+        where w.freed_at is null and w.status = 'alive' and q.name = any (w.queues)) as workers,
+       (select coalesce(sum((w.rates ->> q.name)::float8), 0) from stepwell.worker w
+        where w.freed_at is null and w.status = 'alive') as rate,
+       decided.paused_at, decided.paused_by, decided.max_running
 from (select j.queue as name from stepwell.job j
+      union select d.name from stepwell.queue d
       union select unnest(w.queues) from stepwell.worker w where w.freed_at is null and w.status = 'alive') as q
 left join (
     select j.queue, count(*) filter (where j.state = 'ready') as ready,
@@ -683,7 +739,8 @@ left join (
            count(*) filter (where j.state = 'leased') as leased,
            min(j.run_at) filter (where j.state = 'timed' and j.run_at <= now()) as oldest_overdue
     from stepwell.job j group by j.queue
-) as d on d.queue = q.name;
+) as d on d.queue = q.name
+left join stepwell.queue decided on decided.name = q.name;
 
 -- Every run that does not move. A run is due when nothing of its own holds it back: then it waits for
 -- its queue. The job row does not say since when; the last record does.
@@ -692,12 +749,15 @@ select j.run_id, r.workflow_name, j.queue, b.kind, b.since, b.until, b.detail
 from stepwell.job j
 join stepwell.run r on r.id = j.run_id
 left join stepwell.worker w on w.id = j.worker_id
+left join stepwell.queue q on q.name = j.queue
 cross join lateral (
     select case
         when j.state = 'leased' then 'worker_lost'
         when j.paused or j.state = 'parked' or j.run_at > now() then
             coalesce(j.blocked_on ->> 'kind', case when j.paused then 'paused' else 'run_at' end)
+        when q.paused_at is not null then 'queue_paused'
         when not exists (select from stepwell.worker a where a.freed_at is null and a.status = 'alive' and j.queue = any (a.queues)) then 'no_worker'
+        when q.max_running is not null and q.max_running <= (select count(*) from stepwell.job l where l.state = 'leased' and l.queue = j.queue) then 'queue_limit'
         else 'slot'
     end as kind
 ) as k
@@ -705,7 +765,8 @@ cross join lateral (
     select k.kind,
         case
         when k.kind = 'worker_lost' then w.seen_at
-        when k.kind not in ('no_worker', 'slot') then coalesce((j.blocked_on ->> 'since')::timestamptz, r.created_at)
+        when k.kind not in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then coalesce((j.blocked_on ->> 'since')::timestamptz, r.created_at)
+        when k.kind = 'queue_paused' then greatest(q.paused_at, j.run_at, r.created_at)
         when j.run_at is not null then j.run_at
         when j.fresh then r.created_at
         else coalesce((select a.at from stepwell.audit a where a.entity_id = j.run_id
@@ -713,11 +774,11 @@ cross join lateral (
                        order by a.sequence desc limit 1), r.created_at) end as since,
         case
         when k.kind = 'worker_lost' then w.seen_at + w.dead_after_ms * interval '1 ms'
-        when k.kind not in ('no_worker', 'slot') then
+        when k.kind not in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then
             case when j.blocked_on is null then j.run_at else (j.blocked_on ->> 'until')::timestamptz end end as until,
         case
         when k.kind = 'worker_lost' then w.name
-        when k.kind in ('no_worker', 'slot') then j.queue
+        when k.kind in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then j.queue
         else j.blocked_on ->> 'detail' end as detail
 ) as b
 where j.state <> 'leased' or w.status not in ('alive', 'draining') or w.seen_at < now() - w.dead_after_ms * interval '1 ms';
@@ -790,7 +851,7 @@ comment on column stepwell.v_workers.seen_at is 'Its last sign of life.';
 comment on column stepwell.v_workers.ended_at is 'When it was gone or declared dead.';
 comment on column stepwell.v_workers.dead_at is 'When it is declared dead unless it gives a sign before.';
 
-comment on view stepwell.v_queues is 'Queues that have jobs or live workers.';
+comment on view stepwell.v_queues is 'Queues that have jobs or live workers, or of which somebody decided something.';
 comment on column stepwell.v_queues.name is 'The name.';
 comment on column stepwell.v_queues.ready is 'Runs that are due.';
 comment on column stepwell.v_queues.overdue is 'Runs whose time has come, and that no worker has taken yet.';
@@ -800,12 +861,16 @@ comment on column stepwell.v_queues.parked is 'Runs that wait for a signal, a ch
 comment on column stepwell.v_queues.leased is 'Runs that workers hold.';
 comment on column stepwell.v_queues.oldest_due is 'When the oldest of the due runs was made, or became due by its time.';
 comment on column stepwell.v_queues.workers is 'Live workers that take runs from it.';
+comment on column stepwell.v_queues.rate is 'Runs taken up in a second, lately, by all workers.';
+comment on column stepwell.v_queues.paused_at is 'Nothing is taken from it since then; null: it is not paused.';
+comment on column stepwell.v_queues.paused_by is 'Who paused it.';
+comment on column stepwell.v_queues.max_running is 'How many of its runs workers may hold at once; null: as many as there are slots.';
 
 comment on view stepwell.v_blocked is 'Every run that does not move, and why.';
 comment on column stepwell.v_blocked.run_id is 'The run.';
 comment on column stepwell.v_blocked.workflow_name is 'The workflow''s slug.';
 comment on column stepwell.v_blocked.queue is 'Its queue.';
-comment on column stepwell.v_blocked.kind is 'run_at, delay, retry: a time; signal, paused: a person; child: another run; no_worker: no live worker takes its queue; slot: it is due, and a worker takes it when it has a free slot; worker_lost: the worker that holds it is silent. Others may come.';
+comment on column stepwell.v_blocked.kind is 'run_at, delay, retry: a time; signal, paused: a person; child: another run; queue_paused: somebody paused its queue; no_worker: no live worker takes its queue; queue_limit: its queue allows no more at once; slot: it is due, and a worker takes it when it has a free slot; worker_lost: the worker that holds it is silent. Others may come.';
 comment on column stepwell.v_blocked.since is 'Since when.';
 comment on column stepwell.v_blocked.until is 'Until when at the latest; null: until somebody acts.';
 comment on column stepwell.v_blocked.detail is 'The step, the signal, the child''s id, the queue or the worker''s name.';
@@ -831,6 +896,8 @@ comment on function stepwell.retry_run(uuid, jsonb) is 'Opens the next generatio
 comment on function stepwell.signal_run(uuid, text, jsonb) is 'Sends a signal, which is kept until a step of the run waits for it. Returns the status of the run.';
 comment on function stepwell.pause_run(uuid) is 'Pauses a run: attempts in flight go on to their end, and nothing new begins. Returns its status.';
 comment on function stepwell.resume_run(uuid) is 'Resumes a paused run; does nothing to one that is not paused. Returns its status.';
+comment on function stepwell.pause_queue(text) is 'Pauses a queue: no worker takes runs from it until it is resumed; what workers hold goes on. Returns paused.';
+comment on function stepwell.resume_queue(text) is 'Resumes a paused queue; does nothing to one that is not paused. Returns active.';
 comment on function stepwell.uuid7_bound(timestamptz) is 'The smallest UUIDv7 of an instant: put it into conditions on ids, and only the days that matter are read.';
 comment on function stepwell.uuid7_time(uuid) is 'The instant that a UUIDv7 holds.';
 
@@ -843,7 +910,7 @@ create function stepwell.grant_roles() returns text[]
 declare
     readers constant text[] := array['stepwell_reader', 'stepwell_operator', 'stepwell_app'];
     readable constant text[] := array['run', 'step', 'job', 'inbox', 'audit', 'worker', 'dedupe', 'workflow',
-        'workflow_version', 'migration', 'v_runs', 'v_steps', 'v_queues', 'v_workers', 'v_blocked', 'v_audit'];
+        'workflow_version', 'migration', 'queue', 'record', 'record_route', 'run_outcome', 'v_runs', 'v_steps', 'v_queues', 'v_workers', 'v_blocked', 'v_audit'];
     found constant text[] := array(select rolname from pg_roles where rolname = any (readers) order by rolname);
     grantee text;
     item text;
@@ -863,7 +930,8 @@ begin
         execute format('grant execute on function stepwell.uuid7_bound(timestamptz), stepwell.uuid7_time(uuid) to %I', grantee);
         if grantee <> 'stepwell_reader' then
             execute format('grant execute on function stepwell.cancel_run(uuid, text), stepwell.retry_run(uuid, jsonb),
-                stepwell.signal_run(uuid, text, jsonb), stepwell.pause_run(uuid), stepwell.resume_run(uuid) to %I', grantee);
+                stepwell.signal_run(uuid, text, jsonb), stepwell.pause_run(uuid), stepwell.resume_run(uuid),
+                stepwell.pause_queue(text), stepwell.resume_queue(text) to %I', grantee);
         end if;
         if grantee = 'stepwell_app' then
             execute format('grant execute on function stepwell.execute(text, jsonb, jsonb) to %I', grantee);
@@ -883,7 +951,7 @@ begin
         where p.pronamespace = 'stepwell'::regnamespace and p.proname in (
             'uuid7', 'uuid7_time', 'limits', 'caller', 'caller_request_id', 'check_options', 'option', 'payload_fault',
             'refuse', 'refuse_unknown_run', 'say', 'cancel_unbegun', 'send', 'open_generation', 'execute', 'tell', 'stands',
-            'cancel_run', 'pause_run', 'resume_run', 'signal_run', 'retry_run', 'grant_roles')
+            'cancel_run', 'pause_run', 'resume_run', 'turn_queue', 'pause_queue', 'resume_queue', 'signal_run', 'retry_run', 'grant_roles')
     loop
         execute format('revoke all on function %s from public', made);
     end loop;

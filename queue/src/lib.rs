@@ -29,6 +29,8 @@ pub mod migrate;
 pub mod new_run;
 mod notify;
 mod partition;
+pub mod queues;
+pub mod record;
 pub mod run;
 pub mod secret;
 pub mod store;

@@ -40,10 +40,13 @@ pub(crate) fn steady(options: &PgConnectOptions, direct: bool) -> PgConnectOptio
 }
 
 /// Returns the options of connections that serve requests. Their statements touch few rows of many
-/// partitions: JIT takes a second to compile what then runs for a millisecond.
+/// partitions: JIT takes a second to compile what then runs for a millisecond. Most of their filters
+/// are absent at any time, so a plan that is good for all values is good for none.
 pub(crate) fn brief(options: &PgConnectOptions, direct: bool) -> PgConnectOptions {
     if direct {
-        options.clone().options([("jit", "off")])
+        options
+            .clone()
+            .options([("jit", "off"), ("plan_cache_mode", "force_custom_plan")])
     } else {
         options.clone()
     }

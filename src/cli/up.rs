@@ -94,14 +94,16 @@ impl Parts {
         let runtime = parts::worker(self.worker, &store)?;
         measure::worker(&bound.app().metrics, &runtime);
         announce(bound.address(), private.as_deref(), self.json)?;
+        let working = async {
+            runtime.run(stop.clone()).await?;
+            // A worker that was drained leaves the API where it is.
+            stop.cancelled().await;
+            Ok::<_, anyhow::Error>(())
+        };
         let served = async {
             let (api, worker) = tokio::join!(
                 Box::pin(parts::until_first_failure(bound.serve(), "API", stop)),
-                Box::pin(parts::until_first_failure(
-                    runtime.run(stop.clone()),
-                    "worker",
-                    stop
-                )),
+                Box::pin(parts::until_first_failure(working, "worker", stop)),
             );
             store.close().await;
             api.and(worker)

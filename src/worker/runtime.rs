@@ -39,6 +39,8 @@ pub struct Runtime {
 enum Ended {
     Stopped,
     Fenced,
+    /// An operator asked for it.
+    Drained,
 }
 
 impl Runtime {
@@ -54,8 +56,8 @@ impl Runtime {
         Arc::clone(&self.metrics)
     }
 
-    /// Works until `shutdown` is cancelled and everything is given back or ended. Waits while the
-    /// database is away.
+    /// Works until `shutdown` is cancelled, or an operator lets it drain, and everything is given back
+    /// or ended. Waits while the database is away.
     ///
     /// # Errors
     /// [`RuntimeError::Register`] when the database refuses the worker, as with a wrong schema.
@@ -65,7 +67,7 @@ impl Runtime {
                 return Ok(());
             };
             match self.serve(worker, &shutdown).await {
-                Ended::Stopped => return Ok(()),
+                Ended::Stopped | Ended::Drained => return Ok(()),
                 Ended::Fenced => tracing::warn!("registering anew"),
             }
         }
@@ -105,9 +107,10 @@ impl Runtime {
     async fn serve(&self, worker: Worker, shutdown: &CancellationToken) -> Ended {
         let worker_id = worker.id();
         let fenced = worker.fenced();
+        let draining = worker.draining();
         let stop_claiming = CancellationToken::new();
         let stages = Stages {
-            drain: shutdown.clone(),
+            drain: shutdown.child_token(),
             give_back: CancellationToken::new(),
             dropped: CancellationToken::new(),
         };
@@ -144,6 +147,13 @@ impl Runtime {
                     working.await;
                     Ended::Fenced
                 }
+                () = draining.cancelled() => {
+                    tracing::info!(%worker_id, "the worker was asked to drain: it claims nothing more");
+                    stop_claiming.cancel();
+                    stages.drain.cancel();
+                    self.finish(working, &stages, &fenced, shutdown).await;
+                    Ended::Drained
+                }
                 () = shutdown.cancelled() => {
                     stop_claiming.cancel();
                     context.errands.spawn(context.worker.say_draining());
@@ -156,6 +166,25 @@ impl Runtime {
         drivers.wait().await;
         self.leave(context).await;
         ended
+    }
+
+    /// Lets the work come to its end, however long that takes, unless the process is to stop.
+    async fn finish(
+        &self,
+        working: impl Future<Output = ()>,
+        stages: &Stages,
+        fenced: &CancellationToken,
+        shutdown: &CancellationToken,
+    ) {
+        let mut working = std::pin::pin!(working);
+        tokio::select! {
+            () = &mut working => {}
+            () = fenced.cancelled() => {
+                stages.dropped.cancel();
+                working.await;
+            }
+            () = shutdown.cancelled() => self.wind_down(working, stages, fenced).await,
+        }
     }
 
     /// Lets the work come to its end, and hurries it along in stages.

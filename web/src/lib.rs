@@ -8,6 +8,7 @@ pub mod actor;
 pub mod agents;
 pub mod answer;
 pub mod app;
+pub mod audit;
 pub mod body;
 pub mod clock;
 pub mod door;
@@ -21,6 +22,7 @@ pub mod labels;
 pub mod leftover;
 pub mod limits;
 pub mod list;
+pub mod made;
 pub mod metrics;
 pub mod moment;
 pub mod onward;
@@ -29,10 +31,13 @@ pub mod page;
 pub mod path;
 pub mod problem;
 pub mod query;
+pub mod queues;
+pub mod records;
 pub mod request_id;
 pub mod runs;
 pub mod server;
 pub mod system;
+pub mod workers;
 pub mod workflows;
 
 pub use app::App;
@@ -47,7 +52,11 @@ pub fn api() -> Router {
         Router::with_path("api/v1")
             .push(agents::routes())
             .push(workflows::routes())
-            .push(runs::routes()),
+            .push(runs::routes())
+            .push(records::routes())
+            .push(queues::routes())
+            .push(workers::routes())
+            .push(audit::routes()),
     )
 }
 

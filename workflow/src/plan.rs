@@ -46,6 +46,10 @@ pub struct PlannedStep {
     pub word: &'static str,
     pub kind: Kind,
     pub needs: Vec<StepNo>,
+    /// Whether it names them itself; else its place in the definition does.
+    pub names_needs: bool,
+    /// The steps whose results its expressions name.
+    pub reads: Vec<StepNo>,
     pub dependents: Vec<StepNo>,
     pub when: Option<Expression>,
     /// `None`: the agent's policy for agent steps, [`RetryPolicy::default`] for the rest.

@@ -45,7 +45,7 @@ impl Store {
             clean(&actor.name) as _,
             actor.request_id.as_deref().map(clean) as _,
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.lookups)
         .await?;
         let status = || run_status(row.status.as_deref().unwrap_or_default());
         Ok(

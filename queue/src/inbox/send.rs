@@ -31,7 +31,7 @@ impl Store {
             clean(&actor.name) as _,
             actor.request_id.as_deref().map(clean) as _,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.lookups)
         .await?;
         if let Some(row) = row {
             self.announce(if row.leased {
@@ -57,7 +57,7 @@ impl Store {
             r#"select status::text as "status!" from stepwell.run where id = $1"#,
             run_id
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.lookups)
         .await?;
         row.map(|row| run_status(&row.status)).transpose()
     }
@@ -68,7 +68,7 @@ impl Store {
         reason: Option<&str>,
         actor: &Actor,
     ) -> Result<bool, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.lookups.acquire().await?;
         let Some(cancelled) = cancel::unbegun(&mut connection, run_id, reason, actor).await? else {
             return Ok(false);
         };

@@ -61,9 +61,14 @@ pub(super) async fn run(life: Arc<Life>) {
 
 /// Says that this worker lives; `false`: the database does not think so.
 async fn once(life: &Life, link: &mut Link) -> Result<bool, Error> {
-    let row = sqlx::query_file!("queries/heartbeat.sql", life.id)
-        .fetch_optional(link.get().await?)
-        .await?;
+    let row = sqlx::query_file!(
+        "queries/heartbeat.sql",
+        life.id,
+        i32::try_from(life.held.len()).unwrap_or(i32::MAX),
+        life.takings.rates(Instant::now()),
+    )
+    .fetch_optional(link.get().await?)
+    .await?;
     let Some(row) = row else { return Ok(false) };
     life.epoch.fetch_max(row.epoch, Ordering::AcqRel);
     if row.draining {

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::WorkerOptions;
+use super::takings::Takings;
 use super::watch::Watchers;
 use crate::commit::Committed;
 use crate::listen::Hint;
@@ -28,6 +29,7 @@ pub(crate) struct Life {
     /// The epoch that our statements name; the database's may be ahead for a moment.
     pub(crate) epoch: AtomicI32,
     pub(crate) held: Held,
+    pub(super) takings: Takings,
     pub(crate) watchers: Watchers,
     /// Claims and reconciliation take turns: a claim that is under way holds jobs that are not yet
     /// among the held.
@@ -57,6 +59,7 @@ impl Life {
             options,
             epoch: AtomicI32::new(1),
             held: Held::default(),
+            takings: Takings::default(),
             watchers: Watchers::default(),
             claiming: tokio::sync::Mutex::new(()),
             doubt: AtomicBool::new(false),
@@ -86,6 +89,13 @@ impl Life {
             Committed::Refused(_) => {}
         }
         self.freed.notify_one();
+    }
+
+    /// Notes that so many jobs of a queue were claimed.
+    pub(crate) fn took_up(&self, queue: &str, jobs: usize) {
+        if jobs > 0 {
+            self.takings.add(queue, jobs);
+        }
     }
 
     /// Lets the reconciliation look for jobs that are leased to us and not held.

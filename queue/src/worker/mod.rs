@@ -4,14 +4,17 @@
 //! [`life`] is what its loops share, [`heartbeat`] keeps it alive, [`owner`] asks whether it still
 //! is, [`rescue`] frees the jobs of dead ones, [`reconcile`] frees jobs of its own that it may have
 //! lost sight of, [`watch`] tells drivers of messages, [`census`] counts
-//! those that live.
+//! those that live, [`list`] shows them, [`drain`] lets one finish, [`takings`] is how fast it claims.
 
 mod census;
+mod drain;
 mod heartbeat;
 mod life;
+mod list;
 pub(crate) mod owner;
 mod reconcile;
 mod rescue;
+mod takings;
 mod watch;
 
 use std::sync::Arc;
@@ -22,13 +25,17 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use census::Census;
+pub use drain::Drained;
 pub(crate) use life::Life;
+pub use list::{Member, MemberFilter, MemberPage};
 
 use crate::backend::Backend;
 use crate::commit::Lanes;
 use crate::text::clean;
 use crate::{Committer, Error, Store};
 
+/// The entity type of audit records and hints.
+pub(crate) const ENTITY: &str = "worker";
 /// Runs that one worker may hold at once: each has its state in memory.
 pub const SLOTS_MAX: usize = 10_000;
 /// How long a retiring worker waits for its loops.

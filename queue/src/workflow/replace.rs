@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::{Workflow, WorkflowText, agents, record, status_word};
 use crate::audit::{self, Entry};
+use crate::idempotency::{self, Remembered};
+use crate::new_run::{Answer, Idempotency};
 use crate::{Actor, Error, Store};
 
 /// What came of a change.
@@ -23,11 +25,15 @@ pub enum Replaced {
     Stale {
         revision: i64,
     },
+    /// The idempotency key was used before, with the same request: the first answer.
+    Replayed(Answer),
+    /// The idempotency key was used before, with another request.
+    KeyReused,
 }
 
 impl Store {
     /// Makes the workflow what `text` says, at `now`; with `expected`, only if it is at one of
-    /// these revisions. The same content keeps its version.
+    /// these revisions. The same content keeps its version. The key, if any, is kept with the change.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -38,8 +44,16 @@ impl Store {
         expected: Option<&[i64]>,
         actor: &Actor,
         now: Time,
+        idempotency: Option<&Idempotency>,
     ) -> Result<Replaced, Error> {
         let mut transaction = self.pool.begin().await?;
+        if let Some(idempotency) = idempotency {
+            match idempotency::remember(&mut transaction, idempotency).await? {
+                Remembered::Fresh => {}
+                Remembered::Replayed(answer) => return Ok(Replaced::Replayed(answer)),
+                Remembered::Reused => return Ok(Replaced::KeyReused),
+            }
+        }
         super::lock::lock(&mut transaction, id).await?;
         let Some(old) = sqlx::query!(
             r#"select w.slug, w.name, w.description, w.status = 'active' as "active!",

@@ -7,6 +7,7 @@ mod documentation;
 mod execute;
 mod plans;
 mod psql;
+mod queues;
 mod refusals;
 mod roles;
 mod schema;

@@ -4,6 +4,7 @@
 use sqlx::AssertSqlSafe;
 
 use crate::harness::Database;
+use crate::sql::psql::Psql;
 
 async fn fill(db: &Database) {
     db.run(
@@ -149,5 +150,23 @@ async fn views_read_little_of_much() {
         });
         assert!(whole.is_none(), "{sql}: {whole:?}\n{plan}");
     }
+    functions_read_no_table_whole(&database).await;
     database.drop_it().await;
+}
+
+/// What both doors call does not pass over a large table, whatever plan it has.
+async fn functions_read_no_table_whole(database: &Database) {
+    let psql = Psql::new(database);
+    for mode in ["force_custom_plan", "force_generic_plan"] {
+        let read = psql.after(&format!("set plan_cache_mode = {mode}")).run(
+            "begin;
+             select count(stepwell.cancel_run(id, 'unbegun')) from (select id from ids where n % 23 = 0 limit 5) i;
+             select count(stepwell.cancel_run(id)), count(stepwell.signal_run(id, 'go'))
+             from (select id from ids where n % 23 = 2 limit 5) i;
+             select count(stepwell.retry_run(id)) from (select id from ids where n % 23 = 7 limit 5) i;
+             select string_agg(relname, ', ') from pg_stat_xact_all_tables
+             where schemaname = 'stepwell' and seq_tup_read > 0 and relname ~ '^(run_2|step_|audit_|job)';",
+        );
+        assert_eq!(read.trim_end(), "5\n5|5\n5", "{mode}");
+    }
 }

@@ -64,6 +64,16 @@ async fn each_role_calls_what_it_is_for() {
                 psql.run(&sql);
             }
         }
+        for sql in [
+            "select stepwell.pause_queue('default');",
+            "select stepwell.resume_queue('default');",
+        ] {
+            if role == "stepwell_reader" {
+                psql.refused(sql).is(DENIED, &["permission denied"]);
+            } else {
+                psql.run(sql);
+            }
+        }
         let execute = "select stepwell.execute('w', '{}');";
         if role == "stepwell_app" {
             let id = psql.run(execute);
@@ -104,9 +114,9 @@ async fn every_role_reads_and_none_writes() {
     let inner = owner.run(
         "select format('%s(%s)', proname, (select string_agg('null', ', ') from generate_series(1, pronargs)))
          from pg_proc where pronamespace = 'stepwell'::regnamespace and prorettype <> 'trigger'::regtype
-           and proname in ('cancel_unbegun', 'send', 'open_generation', 'tell', 'stands', 'say', 'grant_roles', 'uuid7')",
+           and proname in ('cancel_unbegun', 'send', 'open_generation', 'tell', 'stands', 'say', 'grant_roles', 'uuid7', 'turn_queue')",
     );
-    assert_eq!(inner.lines().count(), 8, "{inner}");
+    assert_eq!(inner.lines().count(), 9, "{inner}");
     for (_, psql) in logins(&app.database) {
         for view in views.lines() {
             psql.run(&format!("select * from stepwell.{view};"));

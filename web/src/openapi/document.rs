@@ -26,6 +26,13 @@ const TAGS: &[(&str, &str)] = &[
         "Definitions, their versions, and their execution.",
     ),
     ("Runs", "Executions of a workflow version on an input."),
+    (
+        "Records",
+        "What comes in from elsewhere and is processed once, by a run.",
+    ),
+    ("Queues", "Lanes of runs that workers take from."),
+    ("Workers", "Processes that drive runs."),
+    ("Audit", "Who changed what, and when."),
 ];
 
 /// Returns the document of these routes.

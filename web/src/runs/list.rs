@@ -144,7 +144,7 @@ pub async fn list_runs(app: App, query: Query<Filter>) -> Result<Found<List<Run>
 }
 
 /// Runs outlive their workflow, so an id is taken as it is; a slug is that of a living workflow.
-async fn workflow_id(app: &App, name: &str) -> Result<Option<Uuid>> {
+pub(super) async fn workflow_id(app: &App, name: &str) -> Result<Option<Uuid>> {
     if let Ok(id) = Uuid::try_parse(name) {
         return Ok(Some(id));
     }
@@ -159,7 +159,7 @@ fn nothing(page: &Page) -> List<Run> {
     }
 }
 
-fn status(word: &str) -> Option<RunStatus> {
+pub(super) fn status(word: &str) -> Option<RunStatus> {
     serde_json::from_value(word.into()).ok()
 }
 

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod batch;
 pub mod blocked;
+pub mod bulk;
 pub mod cancel;
 pub mod create;
 pub mod execute;
@@ -14,6 +15,7 @@ pub mod list;
 pub mod order;
 pub mod pause;
 pub mod place;
+pub mod report;
 pub mod retry;
 pub mod signal;
 pub mod steps;
@@ -35,6 +37,7 @@ pub fn routes() -> Router {
         .get(get::get_run)
         .push(Router::with_path("steps").get(steps::list_run_steps))
         .push(Router::with_path("audit").get(trail::list_run_audit))
+        .push(Router::with_path("report").get(report::get_run_report))
         .push(Router::with_path("cancel").post(cancel::cancel_run))
         .push(Router::with_path("retry").post(retry::retry_run))
         .push(Router::with_path("pause").post(pause::pause_run))
@@ -51,6 +54,8 @@ pub fn routes() -> Router {
                         .hoop(BodyLimit(limits::BATCH_BYTES_MAX))
                         .post(batch::create_runs),
                 )
+                .push(Router::with_path("cancel").post(bulk::cancel_runs))
+                .push(Router::with_path("retry").post(bulk::retry_runs))
                 .push(run),
         )
         .push(Router::with_path("trigger").post(trigger::trigger_workflow))

@@ -199,7 +199,9 @@ fn distinct(named: &[(String, String)]) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-fn refused(findings: Vec<Finding>) -> Problem {
+/// The problem of these findings: 400 when all that is wrong is the shape, else 422.
+#[must_use]
+pub fn refused(findings: Vec<Finding>) -> Problem {
     if !findings.iter().all(|finding| finding.malformed) {
         return Problem::invalid(findings.into_iter().map(Fault::from).collect());
     }

@@ -50,7 +50,7 @@ struct DocumentShape {
 #[derive(ToSchema)]
 #[salvo(schema(name = "WorkflowStep"))]
 #[expect(dead_code, reason = "only its shape is used")]
-struct StepShape {
+pub(super) struct StepShape {
     /// Unique in the workflow.
     #[salvo(schema(pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"))]
     name: String,
@@ -75,6 +75,9 @@ struct StepShape {
     on_error: Option<String>,
     /// `at_least_once` or `at_most_once`.
     delivery: Option<String>,
+    /// Of a task: its place in the list of steps, from 0.
+    #[salvo(schema(minimum = 0))]
+    position: Option<i64>,
 }
 
 impl ToSchema for Document {

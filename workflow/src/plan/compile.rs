@@ -75,6 +75,12 @@ fn compile_document(document: &Value) -> (Option<Plan>, References, Vec<Finding>
             &Arc::from(draft.name),
         ));
         let uses = std::mem::take(&mut gathered.uses);
+        if let Some(Some(step)) = compiled.last_mut() {
+            step.names_needs = draft.needs.is_some();
+            step.reads = uses.iter().map(|(_, used)| used.step).collect();
+            step.reads.sort_unstable();
+            step.reads.dedup();
+        }
         let Some(ancestors) = &ancestors else {
             continue;
         };

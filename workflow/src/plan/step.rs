@@ -102,6 +102,8 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
         word: word?,
         kind,
         needs: Vec::new(),
+        names_needs: false,
+        reads: Vec::new(),
         dependents: Vec::new(),
         when,
         retry,

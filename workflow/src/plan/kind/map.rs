@@ -54,6 +54,8 @@ fn workflow_step(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Planned
             wait: true,
         },
         needs: Vec::new(),
+        names_needs: false,
+        reads: Vec::new(),
         dependents: Vec::new(),
         when: None,
         retry: None,
