@@ -168,7 +168,7 @@ create index job_timed on stepwell.job (queue, run_at) where state = 'timed';
 create table stepwell.inbox (
     id         bigint generated always as identity primary key,
     run_id     uuid not null,
-    kind       text not null check (kind in ('cancel', 'signal', 'pause', 'resume', 'retry', 'child_ended')),
+    kind       text not null check (kind in ('cancel', 'signal', 'pause', 'resume', 'retry', 'child_ended', 'check')),
     payload    json not null default '{}',
     actor      text not null,
     request_id text,

@@ -19,3 +19,4 @@ mod harness;
 mod queue;
 mod repository;
 mod resources;
+mod sql;

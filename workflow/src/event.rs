@@ -59,6 +59,8 @@ pub enum Event {
         from_step: Option<String>,
         reset: bool,
     },
+    /// Nobody has compared the input with the version's JSON Schema yet. Comes before [`Event::Begin`].
+    Check,
     /// The child that [`Effect::StartChild`] asked for is sound: it begins with the next commit.
     ChildStarted { key: StepKey, child_run_id: Uuid },
     /// The child that [`Effect::StartChild`] asked for cannot be started.

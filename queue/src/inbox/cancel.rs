@@ -1,7 +1,6 @@
 //! A run that no driver has had is cancelled on the spot: no worker need be up for that.
 
 use sqlx::PgConnection;
-use stepwell_workflow::Failure;
 use uuid::Uuid;
 
 use crate::text::clean;
@@ -24,16 +23,12 @@ pub(super) async fn unbegun(
     reason: Option<&str>,
     actor: &Actor,
 ) -> Result<Option<Cancelled>, Error> {
-    let failure = Failure::fatal("child_failed", "the child run was cancelled");
-    let failure = serde_json::to_string(&failure).map_err(|e| Error::Corrupt(e.to_string()))?;
     let row = sqlx::query_file!(
         "queries/cancel_unbegun.sql",
         run_id,
         reason.map(clean) as _,
         clean(&actor.name) as _,
         actor.request_id.as_deref().map(clean) as _,
-        Uuid::now_v7(),
-        failure,
     )
     .fetch_optional(connection)
     .await?;

@@ -48,6 +48,8 @@ pub enum Word {
         from_step: Option<String>,
         reset: bool,
     },
+    /// The run came by a door that knows no JSON Schema: its input is checked before it begins.
+    Check,
     ChildEnded {
         step: u16,
         item: Option<u32>,

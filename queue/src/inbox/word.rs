@@ -52,6 +52,7 @@ pub(crate) fn encode(word: Word) -> (&'static str, String) {
         Word::Pause => ("pause", "{}".to_owned()),
         Word::Resume => ("resume", "{}".to_owned()),
         Word::Retry { from_step, reset } => ("retry", json(Retry { from_step, reset })),
+        Word::Check => ("check", "{}".to_owned()),
         Word::ChildEnded {
             step,
             item,
@@ -93,6 +94,7 @@ pub(super) fn decode(kind: &str, payload: &str) -> Result<Word, String> {
             let Retry { from_step, reset } = read(payload)?;
             Word::Retry { from_step, reset }
         }
+        "check" => Word::Check,
         "child_ended" => {
             let ended: ChildEnded = read(payload)?;
             Word::ChildEnded {
@@ -129,6 +131,7 @@ mod tests {
             },
             Word::Pause,
             Word::Resume,
+            Word::Check,
             Word::Retry {
                 from_step: Some("b".into()),
                 reset: true,

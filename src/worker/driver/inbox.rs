@@ -23,6 +23,7 @@ pub(crate) fn event_of(message: Message) -> Event {
         Word::Pause => Event::Pause { actor, request_id },
         Word::Resume => Event::Resume { actor, request_id },
         Word::Retry { from_step, reset } => Event::Retry { from_step, reset },
+        Word::Check => Event::Check,
         Word::ChildEnded {
             step,
             item,
@@ -38,5 +39,5 @@ pub(crate) fn event_of(message: Message) -> Event {
 
 /// Says whether a message must be heard before the run begins.
 pub(crate) fn comes_before_begin(message: &Message) -> bool {
-    matches!(message.word, Word::Retry { .. })
+    matches!(message.word, Word::Retry { .. } | Word::Check)
 }

@@ -377,12 +377,8 @@ async fn hot_statements_use_their_indexes() {
             "reserve",
             &explain(&mut plain, &query("reserve.sql"), &reserve).await,
         );
-        let plan = explain(
-            &mut plain,
-            &query("heartbeat.sql"),
-            &[(1, &nil), (2, "1"), (3, "'{}'")],
-        )
-        .await;
+        let beat = [(1, nil.as_str()), (2, "1"), (3, "'{}'")];
+        let plan = explain(&mut plain, &query("heartbeat.sql"), &beat).await;
         check("heartbeat", &plan);
     }
     steady.close().await.unwrap();

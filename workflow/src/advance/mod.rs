@@ -7,6 +7,7 @@
 mod attempt;
 mod begin;
 mod cancel;
+mod check;
 mod child;
 mod delay;
 mod end;
@@ -110,7 +111,12 @@ impl RunState {
                 self.tick(turn);
                 self.go_on(turn);
             }
-            Event::Retry { from_step, reset } => self.retry(turn, from_step.as_deref(), reset),
+            Event::Retry { from_step, reset } => {
+                self.retry(turn, from_step.as_deref(), reset);
+                // A generation that ended for its input is not followed by one that takes it.
+                self.check_input(turn);
+            }
+            Event::Check => self.check_input(turn),
             Event::ChildStarted { key, child_run_id } => {
                 self.child_started(turn, key, child_run_id);
                 self.go_on(turn);

@@ -14,6 +14,7 @@ mod deeds;
 mod driver;
 mod failures;
 mod given_back;
+mod inputs;
 mod interleavings;
 mod maps;
 mod pauses;
