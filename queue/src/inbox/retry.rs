@@ -99,6 +99,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
+        self.tell_watchers(std::iter::once(run_id));
         self.announce(Hint::Work { queue: row.queue });
         Ok(Retried::Accepted { generation })
     }
