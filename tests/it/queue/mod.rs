@@ -11,6 +11,7 @@ mod claims;
 mod commits;
 mod cuts;
 mod enqueues;
+mod feed;
 mod fencing;
 mod messages;
 mod odd_text;
