@@ -23,7 +23,7 @@ pub(crate) use ends::Ends;
 pub use list::{RunFilter, RunPage};
 pub use standing::Blocked;
 pub use steps::{RunStep, StepPage, StepPlace};
-pub use trail::{TrailPage, TrailRecord};
+pub use trail::{TrailEnd, TrailPage, TrailRecord};
 
 /// A run as it stands.
 #[derive(Clone, Debug)]

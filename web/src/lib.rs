@@ -1,4 +1,4 @@
-//! Stepwell's REST API.
+//! Stepwell's REST and gRPC APIs.
 //!
 //! Endpoints are `#[endpoint]` functions that take extractors and return answers; both write
 //! themselves into the OpenAPI document. [`bind`] opens the socket, [`Bound::serve`] serves.
@@ -12,8 +12,10 @@ pub mod body;
 pub mod clock;
 pub mod door;
 pub mod etag;
+pub mod events;
 pub mod example;
 pub mod extract;
+pub mod grpc;
 pub mod head;
 pub mod idempotency;
 pub mod json;
@@ -47,7 +49,8 @@ pub fn api() -> Router {
         Router::with_path("api/v1")
             .push(agents::routes())
             .push(workflows::routes())
-            .push(runs::routes()),
+            .push(runs::routes())
+            .push(events::routes()),
     )
 }
 

@@ -26,6 +26,7 @@ const TAGS: &[(&str, &str)] = &[
         "Definitions, their versions, and their execution.",
     ),
     ("Runs", "Executions of a workflow version on an input."),
+    ("Events", "What happens, as it happens."),
 ];
 
 /// Returns the document of these routes.
