@@ -27,7 +27,6 @@ fn compile_contract() -> Result<(), Box<dyn Error>> {
         compiler.encode_file_descriptor_set(),
     )?;
     tonic_prost_build::configure()
-        .build_client(false)
         // In order, so that one message is written in one way only.
         .btree_map(".")
         .compile_fds(compiler.file_descriptor_set())?;

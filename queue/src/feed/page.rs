@@ -62,7 +62,10 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         let since = |transaction: u64| {
-            let place = row.running.iter().position(|id| id.parse() == Ok(transaction));
+            let place = row
+                .running
+                .iter()
+                .position(|id| id.parse() == Ok(transaction));
             let known = place.and_then(|n| row.since.get(n).copied().flatten());
             known.unwrap_or(row.at - UNKNOWN_AGE_MAX)
         };
@@ -134,7 +137,11 @@ impl Store {
             .enumerate()
             .map(|(n, (place, transaction, record))| Fed {
                 record: Arc::new(record),
-                cursor: if n == last { end.clone() } else { within(place) },
+                cursor: if n == last {
+                    end.clone()
+                } else {
+                    within(place)
+                },
                 transaction,
             })
             .collect();
@@ -149,11 +156,10 @@ impl Store {
     /// Takes a snapshot; of transactions that `before` does not know it is known that they are younger.
     async fn snapshot_after(&self, before: &Snapshot) -> Result<Snapshot, Error> {
         // `now` is read before the snapshot is taken.
-        let row = sqlx::query!(
-            r#"select pg_current_snapshot()::text as "snapshot!", now() as "at!""#
-        )
-        .fetch_one(&self.pool)
-        .await?;
+        let row =
+            sqlx::query!(r#"select pg_current_snapshot()::text as "snapshot!", now() as "at!""#)
+                .fetch_one(&self.pool)
+                .await?;
         let born = |id| before.running(id).unwrap_or(before.at.min(row.at));
         Snapshot::read(&row.snapshot, row.at, born)
             .ok_or_else(|| Error::Corrupt(format!("a snapshot: {}", row.snapshot)))

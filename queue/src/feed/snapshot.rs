@@ -192,8 +192,18 @@ mod tests {
         assert_eq!(snapshot.to_string().parse(), Ok(snapshot.clone()));
         assert!(first.precedes(&snapshot) && !snapshot.precedes(&first));
         for wrong in [
-            "", "1", "1:2", "a:2:", "1:2:3@1", "1:9:5@1,4@1", "1:9:5@x", "1:9:0@1", "-1:9:", "1:9::",
-            "9223372036854775807:9:", "1:99999999999999999999:",
+            "",
+            "1",
+            "1:2",
+            "a:2:",
+            "1:2:3@1",
+            "1:9:5@1,4@1",
+            "1:9:5@x",
+            "1:9:0@1",
+            "-1:9:",
+            "1:9::",
+            "9223372036854775807:9:",
+            "1:99999999999999999999:",
         ] {
             assert_eq!(wrong.parse::<Snapshot>(), Err(NoSnapshot), "{wrong}");
         }

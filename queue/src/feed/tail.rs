@@ -197,7 +197,10 @@ async fn serve(store: Store, mut cursor: Cursor) {
             continue;
         }
         // Whatever has been said until now is answered by this reading.
-        while !matches!(hints.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
+        while !matches!(
+            hints.try_recv(),
+            Err(TryRecvError::Empty | TryRecvError::Closed)
+        ) {}
         let begun = Instant::now();
         match advance(&store, &mut cursor).await {
             Ok(()) => {

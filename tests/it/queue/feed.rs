@@ -96,7 +96,11 @@ async fn many_writers_and_small_pages_give_each_record_once_and_in_order() {
                     .execute(AssertSqlSafe(format!("select pg_sleep({}e-3)", ms)))
                     .await
                     .unwrap();
-                let end = if (n + writer) % 9 == 8 { "rollback" } else { "commit" };
+                let end = if (n + writer) % 9 == 8 {
+                    "rollback"
+                } else {
+                    "commit"
+                };
                 connection.execute(end).await.unwrap();
             }
             entities

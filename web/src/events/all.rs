@@ -64,7 +64,11 @@ impl Parameters for Filter {
             Parameter::new(name)
                 .location(salvo::oapi::ParameterIn::Query)
                 .description(about)
-                .schema(Array::new().items(items).example(serde_json::json!([example])))
+                .schema(
+                    Array::new()
+                        .items(items)
+                        .example(serde_json::json!([example])),
+                )
         };
         vec![
             list(

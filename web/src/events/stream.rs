@@ -69,15 +69,13 @@ fn stream(source: impl Source) -> impl Stream<Item = Bytes> + Send {
                 let opening = Bytes::from(format!("retry: {RECONNECT_MS}\n\n"));
                 Some((opening, State::Open(source)))
             }
-            State::Open(mut source) => {
-                match tokio::time::timeout(HEARTBEAT, source.next()).await {
-                    Err(_) => Some((Bytes::from_static(b": heartbeat\n\n"), State::Open(source))),
-                    Ok(Next::Aside(aside)) => Some((aside, State::Open(source))),
-                    Ok(Next::Message(message, false)) => Some((message, State::Open(source))),
-                    Ok(Next::Message(message, true)) => Some((message, State::Closed)),
-                    Ok(Next::End) => None,
-                }
-            }
+            State::Open(mut source) => match tokio::time::timeout(HEARTBEAT, source.next()).await {
+                Err(_) => Some((Bytes::from_static(b": heartbeat\n\n"), State::Open(source))),
+                Ok(Next::Aside(aside)) => Some((aside, State::Open(source))),
+                Ok(Next::Message(message, false)) => Some((message, State::Open(source))),
+                Ok(Next::Message(message, true)) => Some((message, State::Closed)),
+                Ok(Next::End) => None,
+            },
             State::Closed => None,
         }
     })

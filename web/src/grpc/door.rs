@@ -105,9 +105,7 @@ where
     async {
         let admitted = match refused {
             Some(problem) => Err(problem),
-            None if method.starts_with(CONTRACT) => {
-                admit(&app, request.headers(), &method).await
-            }
+            None if method.starts_with(CONTRACT) => admit(&app, request.headers(), &method).await,
             None => Ok(Actor::default()),
         };
         let mut response = match admitted {
@@ -137,7 +135,9 @@ where
 /// A stream is noted when it begins; how it ends shows in the run's trail.
 fn note(method: &str, response: &http::Response<Body>, begun: Instant) {
     let status = response.headers().get("grpc-status");
-    let status = status.and_then(|status| status.to_str().ok()).unwrap_or("0");
+    let status = status
+        .and_then(|status| status.to_str().ok())
+        .unwrap_or("0");
     let latency_ms = begun.elapsed().as_secs_f64() * 1_000.0;
     if method.starts_with(CONTRACT) {
         tracing::info!(grpc_status = status, latency_ms, "answered");

@@ -13,7 +13,9 @@ pub(super) fn timestamp(time: Time) -> Timestamp {
     Timestamp {
         seconds: time.timestamp(),
         // A leap second is told as the end of the one before it.
-        nanos: i32::try_from(time.timestamp_subsec_nanos()).unwrap_or(999_999_999).min(999_999_999),
+        nanos: i32::try_from(time.timestamp_subsec_nanos())
+            .unwrap_or(999_999_999)
+            .min(999_999_999),
     }
 }
 
@@ -95,7 +97,13 @@ mod tests {
     #[test]
     fn every_status_has_its_word_in_the_contract() {
         for word in [
-            "pending", "running", "waiting", "paused", "completed", "failed", "cancelled",
+            "pending",
+            "running",
+            "waiting",
+            "paused",
+            "completed",
+            "failed",
+            "cancelled",
             "timed_out",
         ] {
             assert!(status(word).is_some(), "{word}");

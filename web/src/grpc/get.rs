@@ -7,10 +7,7 @@ use crate::problem::Problem;
 use crate::runs::get::find;
 
 /// Returns an execution as it stands.
-pub(super) async fn get(
-    app: &App,
-    asked: &GetWorkflowStatusRequest,
-) -> Result<Execution, Problem> {
+pub(super) async fn get(app: &App, asked: &GetWorkflowStatusRequest) -> Result<Execution, Problem> {
     let id = execution_id(&asked.execution_id)?;
     find(app, id).await.map(Execution::from)
 }

@@ -18,7 +18,6 @@ mod value;
 mod watch;
 
 #[allow(
-    missing_docs,
     unreachable_pub,
     unused_qualifications,
     clippy::all,
@@ -28,7 +27,8 @@ mod watch;
     clippy::large_futures,
     reason = "made from the contract"
 )]
-mod wire {
+pub mod wire {
+    //! Messages, server and client, as the contract has them.
     tonic::include_proto!("stepwell.v1");
 }
 

@@ -19,5 +19,7 @@ pub(super) async fn retry(
         from_step: asked.from_step,
         reset: asked.reset,
     };
-    retry::retry(app, id, input, actor).await.map(Execution::from)
+    retry::retry(app, id, input, actor)
+        .await
+        .map(Execution::from)
 }

@@ -90,8 +90,16 @@ impl Bound {
             })
             .add_service(health_service)
             // Both versions: clients of long standing know the older one only.
-            .add_service(reflection().build_v1().map_err(|error| broken(error.into()))?)
-            .add_service(reflection().build_v1alpha().map_err(|error| broken(error.into()))?)
+            .add_service(
+                reflection()
+                    .build_v1()
+                    .map_err(|error| broken(error.into()))?,
+            )
+            .add_service(
+                reflection()
+                    .build_v1alpha()
+                    .map_err(|error| broken(error.into()))?,
+            )
             .add_service(workflows)
             .serve_with_incoming_shutdown(self.incoming, shutdown.clone().cancelled_owned());
         tokio::pin!(serving);

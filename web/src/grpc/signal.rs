@@ -29,7 +29,10 @@ fn payload(given: Option<Payload>) -> Result<Value, Fault> {
         Some(Payload::Value(given)) => value::json(given)
             .ok_or_else(|| Fault::at("/value", "holds a number that is none in JSON")),
         Some(Payload::ValueJson(text)) if text.len() > PAYLOAD_BYTES_MAX => {
-            let detail = format!("has {} bytes, at most {PAYLOAD_BYTES_MAX} are allowed", text.len());
+            let detail = format!(
+                "has {} bytes, at most {PAYLOAD_BYTES_MAX} are allowed",
+                text.len()
+            );
             Err(Fault::at("/value_json", detail))
         }
         Some(Payload::ValueJson(text)) => serde_json::from_str(&text)

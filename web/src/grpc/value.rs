@@ -13,7 +13,9 @@ pub(super) fn json(value: prost_types::Value) -> Option<Value> {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),
         Some(Kind::StringValue(text)) => Value::String(text),
-        Some(Kind::NumberValue(number)) => Value::Number(whole(number).or_else(|| Number::from_f64(number))?),
+        Some(Kind::NumberValue(number)) => {
+            Value::Number(whole(number).or_else(|| Number::from_f64(number))?)
+        }
         Some(Kind::ListValue(list)) => {
             Value::Array(list.values.into_iter().map(json).collect::<Option<_>>()?)
         }
@@ -28,7 +30,10 @@ pub(super) fn json(value: prost_types::Value) -> Option<Value> {
 }
 
 fn whole(number: f64) -> Option<Number> {
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within bounds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is whole, and within bounds"
+    )]
     let whole = (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then_some(number as i64);
     whole.map(Number::from)
 }

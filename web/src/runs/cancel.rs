@@ -4,8 +4,8 @@ use salvo::Writer;
 use salvo::oapi::{ToSchema, endpoint};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stepwell_queue::{Actor, Sent};
 use stepwell_queue::inbox::Word;
+use stepwell_queue::{Actor, Sent};
 use stepwell_workflow::RunStatus;
 
 use super::answer::Progress;
@@ -70,11 +70,7 @@ pub(crate) async fn cancel(
         let detail = format!("may have up to {REASON_CHARS_MAX} characters");
         return Err(Problem::invalid(vec![Fault::at("/reason", detail)]));
     }
-    match app
-        .store
-        .send(id.0, Word::Cancel { reason }, actor)
-        .await?
-    {
+    match app.store.send(id.0, Word::Cancel { reason }, actor).await? {
         Sent::Accepted | Sent::Cancelled => Ok(Progress::Accepted {
             body: get::find(app, id).await?,
             location: None,

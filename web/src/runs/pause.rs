@@ -2,8 +2,8 @@
 
 use salvo::Writer;
 use salvo::oapi::endpoint;
-use stepwell_queue::{Actor, Sent};
 use stepwell_queue::inbox::Word;
+use stepwell_queue::{Actor, Sent};
 use stepwell_workflow::RunStatus;
 
 use super::id::RunId;
@@ -54,12 +54,7 @@ fn accepted(body: Run) -> Result<Accepted<Run>> {
 ///
 /// # Errors
 /// 404 without such a run, 409 when it is over.
-pub(super) async fn tell(
-    app: &App,
-    id: RunId,
-    word: Word,
-    actor: Actor,
-) -> Result<Run> {
+pub(super) async fn tell(app: &App, id: RunId, word: Word, actor: Actor) -> Result<Run> {
     match app.store.send(id.0, word, actor).await? {
         Sent::Accepted => get::find(app, id).await,
         Sent::NotFound => Err(id.unknown()),
