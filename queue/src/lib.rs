@@ -20,6 +20,7 @@ pub mod counters;
 pub mod depth;
 pub mod enqueue;
 pub mod error;
+pub mod feed;
 mod heed;
 pub mod idempotency;
 pub mod inbox;

@@ -33,6 +33,11 @@ struct Outbox {
     inboxes: BTreeSet<Uuid>,
     ended: BTreeSet<Uuid>,
     changed: BTreeSet<(String, Uuid)>,
+    watching: BTreeSet<Uuid>,
+    moved: BTreeSet<Uuid>,
+    /// Said of everything and not of single runs.
+    watching_all: bool,
+    moved_any: bool,
 }
 
 impl Outbox {
@@ -41,6 +46,10 @@ impl Outbox {
             && self.inboxes.is_empty()
             && self.ended.is_empty()
             && self.changed.is_empty()
+            && self.watching.is_empty()
+            && self.moved.is_empty()
+            && !self.watching_all
+            && !self.moved_any
     }
 
     fn put(&mut self, hint: &Hint) {
@@ -57,6 +66,10 @@ impl Outbox {
             Hint::Changed { entity, id } => {
                 self.changed.insert((entity.clone(), *id));
             }
+            Hint::Watching { run_ids } if run_ids.is_empty() => self.watching_all = true,
+            Hint::Watching { run_ids } => keep(&mut self.watching, run_ids),
+            Hint::Moved { run_ids } if run_ids.is_empty() => self.moved_any = true,
+            Hint::Moved { run_ids } => keep(&mut self.moved, run_ids),
             Hint::Lagged => {}
         }
     }
@@ -74,8 +87,13 @@ impl Outbox {
             .changed
             .into_iter()
             .map(|(entity, id)| Hint::Changed { entity, id });
+        let all = |said: bool, hint: fn(Vec<Uuid>) -> Hint| said.then(|| hint(Vec::new()));
         queues
             .chain(changed)
+            .chain(all(self.watching_all, |run_ids| Hint::Watching { run_ids }))
+            .chain(all(self.moved_any, |run_ids| Hint::Moved { run_ids }))
+            .chain(chunked(self.watching, |run_ids| Hint::Watching { run_ids }))
+            .chain(chunked(self.moved, |run_ids| Hint::Moved { run_ids }))
             .chain(chunked(self.inboxes, |run_ids| Hint::Inbox { run_ids }))
             .chain(chunked(self.ended, |run_ids| Hint::Ended { run_ids }))
             .filter_map(|hint| hint.to_payload())

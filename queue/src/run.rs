@@ -25,7 +25,7 @@ pub use list::{RunFilter, RunPage};
 pub use report::{Durations, ItemsReport, Report, StepReport, VALUES_MAX};
 pub use standing::Blocked;
 pub use steps::{RunStep, StepPage, StepPlace};
-pub use trail::{TrailPage, TrailRecord};
+pub use trail::{TrailEnd, TrailPage, TrailRecord};
 
 /// A run as it stands.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::counters::Counters;
 use crate::enqueue::Intake;
+use crate::feed::Interest;
 use crate::heed::Heeding;
 use crate::link;
 use crate::listen::{Hint, Listening};
@@ -68,6 +69,7 @@ pub struct Store {
     pub(crate) agents: crate::agent::Targets,
     pub(crate) workflows: Arc<crate::workflow::Cache>,
     pub(crate) ends: Arc<crate::run::Ends>,
+    pub(crate) feed: Arc<crate::feed::Feed>,
 }
 
 /// What all clones of a store share besides the pool.
@@ -79,6 +81,7 @@ pub(crate) struct Desk {
     pub(crate) listening: Listening,
     pub(crate) heeding: Heeding,
     pub(crate) intake: Intake,
+    pub(crate) interest: Interest,
     pub(crate) counters: Arc<Counters>,
     pub(crate) closing: CancellationToken,
 }
@@ -111,6 +114,7 @@ impl Store {
             listening: Listening::default(),
             heeding: Heeding::default(),
             intake: Intake::default(),
+            interest: Interest::default(),
             counters,
             connect,
             hints,
@@ -124,6 +128,7 @@ impl Store {
             agents: crate::agent::Targets::new(),
             workflows: Arc::default(),
             ends: Arc::default(),
+            feed: Arc::default(),
         })
     }
 

@@ -32,16 +32,20 @@ impl Api {
         let allow_private = self.allow_private.or(file.worker.allow_private);
         let allow_private = allow_private.unwrap_or(false);
         let bound = parts::bind(server, &process, &store, allow_private, &stop).await?;
+        let grpc = parts::bind_grpc(server, &process, &store, &stop)?;
         let url = format!("http://{}", bound.address());
         if given.json {
-            print::json(&serde_json::json!({ "url": url }))?;
+            let grpc = grpc.address().to_string();
+            print::json(&serde_json::json!({ "url": url, "grpc": grpc }))?;
         } else {
             print::line(format_args!("The API listens on {url}"));
+            print::line(format_args!("gRPC listens on {}", grpc.address()));
         }
         // While the database is away it serves all the same: `/health` says so, and a supervisor
         // need not restart what is not broken.
-        let (served, kept) = tokio::join!(
+        let (served, called, kept) = tokio::join!(
             parts::until_first_failure(bound.serve(), "API", &stop),
+            parts::until_first_failure(Box::pin(grpc.serve()), "gRPC door", &stop),
             async {
                 let kept = keep(&store, &stop).await;
                 if kept.is_err() {
@@ -51,7 +55,7 @@ impl Api {
             },
         );
         store.close().await;
-        kept.and(served)
+        kept.and(served).and(called)
     }
 }
 

@@ -9,6 +9,8 @@ use url::Url;
 
 /// Longer than the longest `wait_ms` that the API takes.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// Silence after which a stream of events is held to be broken: two heartbeats have not come.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
 
 /// Which server.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,8 @@ pub(super) struct ServerArgument {
 pub(super) struct Client {
     server: Url,
     http: reqwest::Client,
+    /// For answers that do not end.
+    streams: reqwest::Client,
 }
 
 /// An answer with a 2xx status, or the absence of what was asked for.
@@ -44,9 +48,16 @@ impl Client {
             .no_proxy()
             .build()
             .context("cannot make an HTTP client")?;
+        let streams = reqwest::Client::builder()
+            .connect_timeout(SILENCE_MAX)
+            .read_timeout(SILENCE_MAX)
+            .no_proxy()
+            .build()
+            .context("cannot make an HTTP client")?;
         Ok(Self {
             server: argument.server.clone(),
             http,
+            streams,
         })
     }
 
@@ -99,6 +110,38 @@ impl Client {
             return Ok(Answer::NotFound(words));
         }
         bail!("{words}")
+    }
+
+    /// Opens a stream of events, after the one with this id. `Ok(None)`: there will be none.
+    ///
+    /// # Errors
+    /// The outer one when the server refuses, the inner one when it cannot be reached.
+    pub(super) async fn events(
+        &self,
+        url: Url,
+        last: Option<&str>,
+    ) -> anyhow::Result<Result<Option<reqwest::Response>, reqwest::Error>> {
+        let mut request = self.streams.get(url).header("Accept", "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last);
+        }
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(Ok(None)),
+            status if status.is_success() => Ok(Ok(Some(answer))),
+            // The server is there, and can do nothing at the moment.
+            StatusCode::SERVICE_UNAVAILABLE => Ok(Err(answer
+                .error_for_status()
+                .err()
+                .context("an error without one")?)),
+            status => bail!(
+                "{}",
+                problem(status, &answer.text().await.unwrap_or_default())
+            ),
+        }
     }
 
     /// Sends a request whose object must exist.

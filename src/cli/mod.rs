@@ -16,6 +16,7 @@ mod pulse;
 mod run;
 mod up;
 mod version;
+mod watch;
 mod worker;
 
 use std::path::PathBuf;

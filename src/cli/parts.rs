@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use stepwell::queue::migrate::Standing;
 use stepwell::queue::{Error, Store};
 use stepwell::worker::{Runtime, WorkerSettings, pulse};
-use stepwell_web::{Bound, Patience, WebOptions};
+use stepwell_web::{Bound, Patience, WebOptions, grpc};
 use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
@@ -67,6 +67,18 @@ pub(super) async fn bind(
     let agents = Arc::new(Pulse(pulse::Pulse::new(allow_private)?));
     let bound = stepwell_web::bind(options, store.clone(), agents, stop.clone()).await;
     bound.context("the API does not start (--port takes another port, 0 any free one)")
+}
+
+/// Binds the socket of the gRPC door.
+pub(super) fn bind_grpc(
+    server: Server,
+    process: &Process,
+    store: &Store,
+    stop: &CancellationToken,
+) -> anyhow::Result<grpc::Bound> {
+    let options = web_options(server.grpc, process);
+    grpc::bind(options, store.clone(), stop.clone())
+        .context("the gRPC door does not open (--grpc-port takes another port, 0 any free one)")
 }
 
 /// Binds the socket through which a worker is watched.

@@ -1,20 +1,14 @@
 //! `stepwell run`: runs, through the API.
 
-use std::time::Duration;
-
 use anyhow::bail;
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, ServerArgument};
+use super::watch::watch;
 use super::{Given, print};
 use crate::config::Mistake;
-
-/// Between looks at a run that is watched.
-const WATCH_EVERY: Duration = Duration::from_millis(250);
-/// Steps that are read of a run that is watched: one page.
-const STEPS_SHOWN: &str = "200";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
@@ -57,7 +51,8 @@ enum Verb {
         #[arg(long, value_name = "STEP")]
         from_step: Option<String>,
     },
-    /// Follow a run to its end; the exit code is 0 only if it completes.
+    /// Follow a run to its end, a line for each event, and then show it; the exit code is 0 only if
+    /// it completes.
     Watch { id: String },
 }
 
@@ -137,7 +132,7 @@ impl Run {
                 if !watch {
                     return show(&run, given.json);
                 }
-                self::watch(&client, text(&run, "id"), given.json).await
+                follow(&client, text(&run, "id"), given.json).await
             }
             Verb::Get { id } => {
                 let url = client.at(&["runs", &id], &[])?;
@@ -160,7 +155,7 @@ impl Run {
                     given.json,
                 )
             }
-            Verb::Watch { id } => watch(&client, &id, given.json).await,
+            Verb::Watch { id } => follow(&client, &id, given.json).await,
         }
     }
 }
@@ -196,45 +191,13 @@ async fn list(client: &Client, wanted: List, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints what changes until the run is over.
-async fn watch(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
-    let mut shown: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
-    loop {
-        // The run first: when it is over, the steps that are read after it are final.
-        let run = client
-            .get(Method::GET, client.at(&["runs", id], &[])?, None)
-            .await?;
-        let query = [("limit", STEPS_SHOWN.to_owned())];
-        let steps = client
-            .get(
-                Method::GET,
-                client.at(&["runs", id, "steps"], &query)?,
-                None,
-            )
-            .await?;
-        for step in steps
-            .get("items")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let (name, status) = (text(step, "name"), text(step, "status"));
-            if shown.get(name).map(String::as_str) != Some(status) {
-                shown.insert(name.to_owned(), status.to_owned());
-                if !json {
-                    print::line(format_args!("  {name:<24} {status}"));
-                }
-            }
-        }
-        let status = text(&run, "status");
-        if !run.get("finished_at").is_none_or(Value::is_null) {
-            show(&run, json)?;
-            if status != "completed" {
-                bail!("the run is {status}");
-            }
-            return Ok(());
-        }
-        tokio::time::sleep(WATCH_EVERY).await;
+/// Prints what happens until the run is over, and then the run.
+async fn follow(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
+    let run = watch(client, id, json).await?;
+    show(&run, json)?;
+    match text(&run, "status") {
+        "completed" => Ok(()),
+        status => bail!("the run is {status}"),
     }
 }
 
@@ -253,6 +216,6 @@ fn show(run: &Value, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }

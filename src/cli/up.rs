@@ -91,9 +91,10 @@ impl Parts {
         migrate(&store, stop).await?;
         let allow_private = self.worker.allow_private_networks;
         let bound = parts::bind(self.server, &self.process, &store, allow_private, stop).await?;
+        let grpc = parts::bind_grpc(self.server, &self.process, &store, stop)?;
         let runtime = parts::worker(self.worker, &store)?;
         measure::worker(&bound.app().metrics, &runtime);
-        announce(bound.address(), private.as_deref(), self.json)?;
+        announce(&bound, &grpc, private.as_deref(), self.json)?;
         let working = async {
             runtime.run(stop.clone()).await?;
             // A worker that was drained leaves the API where it is.
@@ -101,12 +102,13 @@ impl Parts {
             Ok::<_, anyhow::Error>(())
         };
         let served = async {
-            let (api, worker) = tokio::join!(
+            let (api, called, worker) = tokio::join!(
                 Box::pin(parts::until_first_failure(bound.serve(), "API", stop)),
+                Box::pin(parts::until_first_failure(grpc.serve(), "gRPC door", stop)),
                 Box::pin(parts::until_first_failure(working, "worker", stop)),
             );
             store.close().await;
-            api.and(worker)
+            api.and(called).and(worker)
         };
         match private {
             None => served.await,
@@ -140,17 +142,20 @@ async fn migrate(store: &Store, stop: &CancellationToken) -> anyhow::Result<()> 
 }
 
 fn announce(
-    address: std::net::SocketAddr,
+    bound: &stepwell_web::Bound,
+    grpc: &stepwell_web::grpc::Bound,
     private: Option<&Private>,
     json: bool,
 ) -> anyhow::Result<()> {
-    let url = format!("http://{address}");
+    let url = format!("http://{}", bound.address());
+    let grpc = grpc.address().to_string();
     let data = private.map(|private| private.path().display().to_string());
     if json {
-        return print::json(&serde_json::json!({ "url": url, "data_dir": data }));
+        return print::json(&serde_json::json!({ "url": url, "grpc": grpc, "data_dir": data }));
     }
     print::line(format_args!("Stepwell is up: {url}"));
     print::line(format_args!("  API documentation  {url}/docs"));
+    print::line(format_args!("  gRPC               {grpc}"));
     if let Some(data) = data {
         print::line(format_args!("  data directory     {data}"));
         print::line(format_args!(

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::Mistake;
 
 const PORT_DEFAULT: u16 = 8080;
+const GRPC_PORT_DEFAULT: u16 = 50_051;
 
 /// Flags, variables and keys.
 #[derive(Clone, Copy, Debug, Default, clap::Args, Deserialize)]
@@ -19,6 +20,9 @@ pub(crate) struct Layer {
     /// The port to listen on [default: 8080]; 0 takes a free one.
     #[arg(long, env = "STEPWELL_HTTP_PORT", value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    /// The port to listen on for gRPC, at the same address [default: 50051]; 0 takes a free one.
+    #[arg(long, env = "STEPWELL_GRPC_PORT", value_name = "PORT")]
+    pub(crate) grpc_port: Option<u16>,
     /// Listen beyond loopback although nobody is asked who they are.
     #[arg(long, env = "STEPWELL_INSECURE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) insecure: Option<bool>,
@@ -29,6 +33,7 @@ impl Layer {
         Self {
             host: self.host.or(lower.host),
             port: self.port.or(lower.port),
+            grpc_port: self.grpc_port.or(lower.grpc_port),
             insecure: self.insecure.or(lower.insecure),
         }
     }
@@ -48,6 +53,7 @@ impl Layer {
         }
         Ok(Server {
             address: SocketAddr::new(host, self.port.unwrap_or(PORT_DEFAULT)),
+            grpc: SocketAddr::new(host, self.grpc_port.unwrap_or(GRPC_PORT_DEFAULT)),
         })
     }
 }
@@ -56,6 +62,7 @@ impl Layer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) grpc: SocketAddr,
 }
 
 #[cfg(test)]
@@ -71,12 +78,13 @@ mod tests {
         let file = Layer {
             port: Some(2),
             host: "127.0.0.2".parse().ok(),
+            grpc_port: Some(3),
             insecure: None,
         };
         let server = flags.over(file).resolve().map_err(|mistake| mistake.0);
         assert_eq!(
-            server.map(|server| server.address.to_string()),
-            Ok("127.0.0.2:1".to_owned())
+            server.map(|server| (server.address.to_string(), server.grpc.port())),
+            Ok(("127.0.0.2:1".to_owned(), 3))
         );
     }
 

@@ -80,15 +80,27 @@ async fn runs_are_started_watched_listed_cancelled_and_retried() {
         let start = ["run", "start", "w", "--input", input, "--watch", "--json"];
         let (code, process) = stepwell(app, &start).await;
         assert_eq!(code, Some(EXIT_FAILED), "the run failed: {}", process.log());
-        let run: Value = serde_json::from_str(&process.output()).unwrap();
+        let output = process.output();
+        let lines: Vec<Value> = output
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let (run, events) = lines.split_last().unwrap();
+        let types: Vec<_> = events.iter().map(|event| event["type"].clone()).collect();
+        let expected = ["run.created", "run.started", "step.failed", "run.failed"];
+        assert_eq!(types, expected, "a line for each event, and then the run");
         let id = run["id"].as_str().unwrap();
         assert_eq!(
             (&run["status"], &run["input"]),
             (&json!("failed"), &json!({"user": "Ada"}))
         );
         answers(app, &["run", "retry", id, "--json"]).await;
-        let watched = answers(app, &["run", "watch", id, "--json"]).await;
-        assert_eq!(watched["status"], "completed");
+        let (code, process) = stepwell(app, &["run", "watch", id]).await;
+        assert_eq!(code, Some(EXIT_OK), "{}", process.log());
+        let output = process.output();
+        assert!(output.contains("step.failed          s"), "{output}");
+        assert!(output.contains("run.retry_requested"), "{output}");
+        assert!(output.contains("status    completed"), "{output}");
         let got = answers(app, &["run", "get", id, "--json"]).await;
         assert_eq!(got["generation"], 2);
         let list = answers(app, &["run", "list", "--status", "completed", "--json"]).await;

@@ -15,6 +15,7 @@ mod api;
 mod command;
 mod durability;
 mod engine;
+mod events;
 mod harness;
 mod queue;
 mod repository;

@@ -10,7 +10,7 @@ use crate::limits::TRACEPARENT_CHARS_MAX;
 use crate::problem::Problem;
 use crate::request_id::RequestId;
 
-const ANONYMOUS: &str = "anonymous";
+pub(crate) const ANONYMOUS: &str = "anonymous";
 
 /// The one who sent the request in work.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ extractor!(Caller);
 
 /// The caller's trace, if it names one. Whoever hands it on looks at what it says; here it is only
 /// kept from being endless.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("traceparent")?.to_str().ok()?;
     (value.len() <= TRACEPARENT_CHARS_MAX).then(|| value.to_owned())
 }

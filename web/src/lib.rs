@@ -1,4 +1,4 @@
-//! Stepwell's REST API.
+//! Stepwell's REST and gRPC APIs.
 //!
 //! Endpoints are `#[endpoint]` functions that take extractors and return answers; both write
 //! themselves into the OpenAPI document. [`bind`] opens the socket, [`Bound::serve`] serves.
@@ -13,8 +13,10 @@ pub mod body;
 pub mod clock;
 pub mod door;
 pub mod etag;
+pub mod events;
 pub mod example;
 pub mod extract;
+pub mod grpc;
 pub mod head;
 pub mod idempotency;
 pub mod json;
@@ -57,7 +59,8 @@ pub fn api() -> Router {
             .push(records::routes())
             .push(queues::routes())
             .push(workers::routes())
-            .push(audit::routes()),
+            .push(audit::routes())
+            .push(events::routes()),
     )
 }
 

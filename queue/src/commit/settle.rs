@@ -154,6 +154,9 @@ fn announce(life: &Life, batch: &Batch<'_>, written: Written) {
             "step rows to be updated were missing"
         );
     }
+    let children = batch.children.iter().map(|child| child.id);
+    let changed = batch.records.entity_id.iter().copied();
+    life.store.tell_watchers(changed.chain(children));
     for queue in written.due {
         life.store.announce(Hint::Work { queue });
     }

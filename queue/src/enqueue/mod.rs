@@ -109,7 +109,8 @@ impl Store {
     }
 
     /// Says once for each queue that it has work. Of a run for later, the claim learns when it is due.
-    pub(crate) fn say_work<'a>(&self, runs: impl Iterator<Item = &'a NewRun>) {
+    pub(crate) fn say_work<'a>(&self, runs: impl Iterator<Item = &'a NewRun> + Clone) {
+        self.tell_watchers(runs.clone().map(|run| run.id));
         let queues: HashSet<_> = runs.map(|run| &run.queue).collect();
         for queue in queues {
             self.announce(Hint::Work {

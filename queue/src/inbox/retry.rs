@@ -51,6 +51,7 @@ impl Store {
         Ok(
             match (row.outcome.as_str(), row.generation, row.queue, row.holder) {
                 ("accepted", Some(generation), Some(queue), _) => {
+                    self.tell_watchers(std::iter::once(run_id));
                     self.announce(Hint::Work { queue });
                     Retried::Accepted { generation }
                 }

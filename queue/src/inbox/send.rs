@@ -72,6 +72,7 @@ impl Store {
         let Some(cancelled) = cancel::unbegun(&mut connection, run_id, reason, actor).await? else {
             return Ok(false);
         };
+        self.tell_watchers(std::iter::once(run_id));
         if cancelled.awaited {
             self.announce(Hint::Ended {
                 run_ids: vec![run_id],

@@ -12,6 +12,7 @@ mod commits;
 mod copies;
 mod cuts;
 mod enqueues;
+mod feed;
 mod fencing;
 mod messages;
 mod odd_text;

@@ -35,6 +35,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Queues", "Lanes of runs that workers take from."),
     ("Workers", "Processes that drive runs."),
     ("Audit", "Who changed what, and when."),
+    ("Events", "What happens, as it happens."),
 ];
 
 /// Returns the document of these routes.

@@ -117,6 +117,18 @@ impl Problem {
         Self::new(Kind::Internal, catch::INTERNAL_DETAIL).caused_by(cause)
     }
 
+    /// Returns the sentence for a person.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns what is wrong, each with its place.
+    #[must_use]
+    pub fn errors(&self) -> &[Fault] {
+        &self.errors
+    }
+
     /// Returns the kind.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -149,7 +161,8 @@ impl Problem {
         res.body(serde_json::to_vec(&document).unwrap_or_default());
     }
 
-    fn log(&self) {
+    /// Puts the cause, if there is one, into the log.
+    pub(crate) fn log(&self) {
         let Some(cause) = &self.cause else { return };
         let mut chain = cause.to_string();
         let mut inner = cause.source();

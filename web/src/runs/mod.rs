@@ -38,6 +38,7 @@ pub fn routes() -> Router {
         .push(Router::with_path("steps").get(steps::list_run_steps))
         .push(Router::with_path("audit").get(trail::list_run_audit))
         .push(Router::with_path("report").get(report::get_run_report))
+        .push(Router::with_path("events").get(crate::events::run::stream_run_events))
         .push(Router::with_path("cancel").post(cancel::cancel_run))
         .push(Router::with_path("retry").post(retry::retry_run))
         .push(Router::with_path("pause").post(pause::pause_run))

@@ -4,6 +4,7 @@ use salvo::Writer;
 use salvo::oapi::{ToSchema, endpoint};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use stepwell_queue::Actor;
 use stepwell_queue::inbox::Word;
 use stepwell_workflow::limits::NAME_CHARS_MAX;
 
@@ -48,11 +49,26 @@ pub async fn signal_run(
     _query: Query<Nothing>,
     body: MaybeBody<SignalInput>,
 ) -> Result<Accepted<Run>> {
-    let name = name.0;
+    Ok(Accepted::Now {
+        body: signal(&app, id, name.0, body.0.payload, caller.0).await?,
+        location: None,
+    })
+}
+
+/// Sends a signal to a run, whatever door it was asked through.
+///
+/// # Errors
+/// 400 for a name that no signal has, 404 without such a run, 409 when it is over.
+pub(crate) async fn signal(
+    app: &App,
+    id: RunId,
+    name: String,
+    payload: Value,
+    actor: Actor,
+) -> Result<Run> {
     if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
         let detail = format!("a signal's name has 1 to {NAME_CHARS_MAX} characters");
         return Err(Problem::parameters(vec![Fault::parameter("name", detail)]));
     }
-    let payload = body.0.payload;
-    tell(&app, id, Word::Signal { name, payload }, caller).await
+    tell(app, id, Word::Signal { name, payload }, actor).await
 }
