@@ -9,6 +9,7 @@ mod begin;
 mod cancel;
 mod child;
 mod delay;
+mod emit;
 mod end;
 mod finish;
 mod given_back;
@@ -22,6 +23,7 @@ mod seed;
 mod signal;
 mod timers;
 mod turn;
+mod undo;
 mod wait;
 
 #[cfg(test)]
@@ -137,7 +139,8 @@ impl RunState {
 
     /// Closes the call: ends a run whose steps are all over, and says where it stands now.
     fn settle(&mut self, turn: &mut Turn<'_>) -> Decision {
-        if self.begun && self.tally.open == 0 && !self.status.is_terminal() {
+        let done = self.begun && self.tally.open == 0 && self.ending.is_none();
+        if done && !self.status.is_terminal() {
             self.finish(turn);
         }
         if !self.status.is_terminal() {

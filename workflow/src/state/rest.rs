@@ -74,7 +74,16 @@ impl RunState {
         let began = step.started_at.unwrap_or(self.rested_at);
         let (kind, since, detail) = match &planned(plan, key).kind {
             Kind::Delay(_) => ("delay", began, name_of(plan, key)),
-            Kind::Wait { signal, .. } => ("signal", began, signal.to_string()),
+            Kind::Wait {
+                signal, approval, ..
+            } => {
+                let kind = if approval.is_some() {
+                    "approval"
+                } else {
+                    "signal"
+                };
+                (kind, began, signal.to_string())
+            }
             Kind::Workflow { .. } if step.child_run_id.is_some() => {
                 let child = step.child_run_id.map(|id| id.to_string());
                 ("child", began, child.unwrap_or_default())
@@ -89,8 +98,11 @@ impl RunState {
         }
     }
 
-    /// Returns when the run times out.
+    /// Returns when the run times out. What is undone then takes as long as it takes.
     pub(crate) fn deadline(&self) -> Option<Time> {
+        if self.ending.is_some() {
+            return None;
+        }
         Some(later(self.header.started_at?, self.timeout?))
     }
 }

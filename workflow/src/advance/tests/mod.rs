@@ -22,6 +22,7 @@ mod retries;
 mod signals;
 mod store;
 mod timers;
+mod undoing;
 
 use serde_json::{Value, json};
 
