@@ -52,7 +52,7 @@ impl Driver {
             workflow_id: version.workflow_id,
             workflow_name: Arc::clone(&version.workflow_name),
             version: version.version,
-            steps_total: i32::try_from(version.plan.steps.len()).unwrap_or(i32::MAX),
+            steps_total: i32::try_from(version.plan.forward).unwrap_or(i32::MAX),
             input: Arc::from(input),
             queue: Arc::clone(&self.queue),
             priority: 0,

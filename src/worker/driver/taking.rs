@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use stepwell_queue::commit::StepWrite;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
@@ -18,7 +19,7 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
     };
     match planned {
         Ok(version) => Driver::new(context, version, claimed).run().await,
-        Err(failure) => fail(&context, &claimed.header, failure).await,
+        Err(failure) => fail(&context, claimed, failure).await,
     }
 }
 
@@ -34,9 +35,22 @@ fn unpoisoned(claimed: &Claimed) -> Result<(), Failure> {
     Err(Failure::fatal("poisoned", message))
 }
 
-async fn fail(context: &Context, header: &RunHeader, failure: Failure) -> Result<(), Gone> {
+async fn fail(context: &Context, claimed: Claimed, failure: Failure) -> Result<(), Gone> {
     tracing::error!(error = %failure.message, kind = %failure.kind, "the run cannot be driven: it fails");
-    let changes = outright::fail(header, header.sequence, failure, Vec::new());
+    let header = &claimed.header;
+    let open = claimed.steps.into_iter().filter(|row| {
+        // Rows of an earlier generation are over with it.
+        row.generation == header.generation && !row.status.is_terminal()
+    });
+    let open = open.map(|snapshot| StepWrite {
+        exists: true,
+        snapshot,
+    });
+    let steps = outright::Steps {
+        open: open.collect(),
+        ..outright::Steps::default()
+    };
+    let changes = outright::fail(header, header.sequence, failure, steps);
     match context.committer.commit(changes).await {
         Committed::Done => context.metrics.run_finished(RunStatus::Failed),
         Committed::Refused(reason) => tracing::error!(reason, "the end was refused"),

@@ -187,7 +187,7 @@ impl ExecuteInput {
             workflow_id: planned.workflow_id,
             workflow_name: Arc::clone(&planned.workflow_name),
             version: planned.version,
-            steps_total: i32::try_from(planned.plan.steps.len()).unwrap_or(i32::MAX),
+            steps_total: i32::try_from(planned.plan.forward).unwrap_or(i32::MAX),
             input: input?,
             queue: self.queue.as_deref().unwrap_or(DEFAULT_QUEUE).into(),
             priority: i16::try_from(priority).ok()?,

@@ -138,6 +138,20 @@ impl RunState {
         self.tally.in_flight
     }
 
+    /// Returns the steps and items that have a row in this generation and are not over.
+    pub fn open_rows(&self) -> impl Iterator<Item = StepKey> {
+        let is_open = |step: &StepState| step.stored && !step.status.is_terminal();
+        (0..).zip(&self.steps).flat_map(move |(n, step)| {
+            let items = (0..).zip(&step.items);
+            let items = items.filter(move |(_, item)| is_open(item));
+            let items = items.map(move |(i, _)| StepKey::item(n, i));
+            is_open(step)
+                .then_some(StepKey::step(n))
+                .into_iter()
+                .chain(items)
+        })
+    }
+
     /// Notes that the rows of these steps were committed.
     pub fn mark_stored(&mut self, keys: &[StepKey]) {
         for &key in keys {
