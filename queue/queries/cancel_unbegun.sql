@@ -18,6 +18,10 @@ freed as (
     delete from stepwell.dedupe d using over o
     where o.dedupe_key is not null and d.workflow_id = o.workflow_id and d.key = o.dedupe_key and d.run_id = o.id
 ),
+left_place as (
+    delete from stepwell.place p using over o where p.run_id = o.id
+    returning p.workflow_id, p.key
+),
 written as (
     insert into stepwell.audit
         (id, entity_type, entity_id, sequence, action, before, after, detail, actor, request_id)
@@ -44,5 +48,7 @@ told as (
 )
 select gone.awaited as "awaited!",
        (select queue from parent where state = 'ready') as parent_queue,
-       (select run_id from parent where state = 'leased') as parent_leased
+       (select run_id from parent where state = 'leased') as parent_leased,
+       (select workflow_id from left_place) as place_workflow,
+       (select key from left_place) as place_key
 from gone

@@ -10,6 +10,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod appeal;
 pub mod audit;
 pub mod backend;
 mod backoff;
@@ -18,6 +19,7 @@ pub mod commit;
 pub mod counters;
 pub mod depth;
 pub mod enqueue;
+pub mod fork;
 pub mod error;
 mod heed;
 pub mod idempotency;
@@ -29,7 +31,9 @@ pub mod migrate;
 pub mod new_run;
 mod notify;
 mod partition;
+pub mod place;
 pub mod run;
+pub mod seat;
 pub mod secret;
 pub mod store;
 mod text;

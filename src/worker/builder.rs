@@ -103,6 +103,7 @@ impl Builder {
             store: self.store.clone(),
             outbound,
             tasks: self.tasks,
+            seats: Seats::new(self.store.clone()),
             timeout: self.settings.step_timeout,
             metrics: Arc::clone(&metrics),
         };

@@ -104,6 +104,7 @@ impl Runtime {
     /// Works under one registration.
     async fn serve(&self, worker: Worker, shutdown: &CancellationToken) -> Ended {
         let worker_id = worker.id();
+        self.steps.seats.register(worker_id);
         let fenced = worker.fenced();
         let stop_claiming = CancellationToken::new();
         let stages = Stages {

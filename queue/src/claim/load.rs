@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::Error;
 
 /// Reads the steps of these runs. A run whose rows cannot be read has an `Err` in its place.
-pub(super) async fn steps(
+pub(crate) async fn steps(
     connection: &mut PgConnection,
     run_ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Result<Vec<StepSnapshot>, String>>, Error> {

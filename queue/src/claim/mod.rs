@@ -8,7 +8,7 @@ pub(crate) mod buffer;
 pub(crate) mod desk;
 mod floor;
 mod hopeless;
-mod load;
+pub(crate) mod load;
 mod occasion;
 mod take;
 

@@ -154,6 +154,11 @@ fn announce(life: &Life, batch: &Batch<'_>, written: Written) {
             "step rows to be updated were missing"
         );
     }
+    if !written.left.is_empty() {
+        let store = life.store.clone();
+        life.tasks
+            .spawn(async move { store.admit(written.left).await });
+    }
     for queue in written.due {
         life.store.announce(Hint::Work { queue });
     }

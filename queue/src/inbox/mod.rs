@@ -20,6 +20,7 @@ use stepwell_workflow::RunStatus;
 use uuid::Uuid;
 
 pub use retry::Retried;
+pub(crate) use send::run_status;
 
 use crate::{Actor, Error, Store};
 
@@ -48,6 +49,8 @@ pub enum Word {
         from_step: Option<String>,
         reset: bool,
     },
+    /// The run has its place under its concurrency key.
+    Admitted,
     ChildEnded {
         step: u16,
         item: Option<u32>,

@@ -8,6 +8,7 @@ use super::{Life, rescue};
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::link::{Link, timed_out};
+use crate::place;
 
 /// Beats until the worker retires or is fenced.
 pub(super) async fn run(life: Arc<Life>) {
@@ -55,6 +56,10 @@ pub(super) async fn run(life: Arc<Life>) {
             tracing::warn!(%error, "a rescue failed; the next one goes on with it");
             link.forget();
         }
+        if let Err(error) = sweep(&life, &mut link).await {
+            tracing::warn!(%error, "places could not be looked after; the next beat does");
+            link.forget();
+        }
     }
     link.close().await;
 }
@@ -70,4 +75,8 @@ async fn once(life: &Life, link: &mut Link) -> Result<bool, Error> {
         life.draining.cancel();
     }
     Ok(true)
+}
+
+async fn sweep(life: &Life, link: &mut Link) -> Result<(), Error> {
+    place::sweep(&life.store, link.get().await?).await
 }

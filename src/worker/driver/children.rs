@@ -60,6 +60,7 @@ impl Driver {
             timeout_ms: None,
             labels: BTreeMap::new(),
             dedupe_key: None,
+            place: None,
             parent,
             awaited: false,
             actor: Actor {

@@ -77,6 +77,7 @@ pub(crate) fn fail(header: &RunHeader, sequence: i64, failure: Failure, steps: S
             cancel_reason: None,
             parent: header.parent.clone(),
         }),
+        placed: false,
     }
 }
 

@@ -134,6 +134,7 @@ impl Driver {
         let header = &self.state.header;
         let steps = outright::Steps { refused, open };
         let mut changes = outright::fail(header, self.committed, failure, steps);
+        changes.placed = self.plan.concurrency.is_some();
         // Children that were to be cancelled with what was refused.
         changes
             .messages

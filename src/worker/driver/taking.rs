@@ -8,7 +8,7 @@ use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
 use stepwell_workflow::{Failure, RunHeader, RunStatus};
 
-use super::{Driver, outright};
+use super::{Driver, outright, place};
 use crate::worker::context::{self, Context, Gone};
 
 pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), Gone> {
@@ -18,7 +18,14 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
         Err(failure) => Err(failure),
     };
     match planned {
-        Ok(version) => Driver::new(context, version, claimed).run().await,
+        Ok(version) if version.plan.concurrency.is_some() => {
+            // Boxed for the same reason.
+            match Box::pin(place::take(&context, &version, &claimed.header)).await {
+                Ok(place) => Driver::new(context, version, claimed, place).run().await,
+                Err(failure) => fail(&context, claimed, failure).await,
+            }
+        }
+        Ok(version) => Driver::new(context, version, claimed, None).run().await,
         Err(failure) => fail(&context, claimed, failure).await,
     }
 }

@@ -195,6 +195,7 @@ impl ExecuteInput {
             timeout_ms: self.timeout_ms,
             labels,
             dedupe_key: self.dedupe_key,
+            place: None,
             parent: None,
             awaited: false,
             actor: occasion.actor.clone(),

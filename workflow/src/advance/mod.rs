@@ -29,6 +29,8 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use retry::runs_anew;
+
 use crate::instant;
 use crate::{Effect, Event, Plan, Record, RunState, RunStatus, StepKey, Time};
 use turn::Turn;

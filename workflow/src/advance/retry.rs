@@ -98,7 +98,12 @@ fn attempts(planned: &PlannedStep, old: &StepState) -> u32 {
 
 /// Says for each step whether it runs again even though it completed: because that was asked for,
 /// or because it was undone.
-fn runs_anew(plan: &Plan, from: Option<StepNo>, reset: bool, undone: &[StepNo]) -> Vec<bool> {
+pub(crate) fn runs_anew(
+    plan: &Plan,
+    from: Option<StepNo>,
+    reset: bool,
+    undone: &[StepNo],
+) -> Vec<bool> {
     let mut anew = vec![reset; plan.steps.len()];
     // Every step stands after those it needs, so one pass finds all that come after `from`.
     for (n, planned) in (0..).zip(&plan.steps) {

@@ -86,7 +86,7 @@ pub struct StepState {
 /// Why a run is not moving: shown by the API and `v_blocked`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BlockedOn {
-    /// `delay`, `retry`, `signal`, `approval`, `child`, `paused`, `concurrency`.
+    /// `delay`, `retry`, `signal`, `approval`, `child`, `agent`, `paused`, `concurrency`.
     pub kind: &'static str,
     pub since: Time,
     /// `None`: until somebody acts.

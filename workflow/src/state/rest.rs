@@ -9,6 +9,9 @@ use crate::plan::Kind;
 use crate::state::{BlockedOn, StepState, name_of, planned};
 use crate::{Plan, RunState, StepKey, StepStatus, Time};
 
+/// Why a step waits whose agent has enough to do.
+const AGENT_BUSY: &str = "agent_busy";
+
 impl RunState {
     /// Returns the next instant at which [`crate::Event::Tick`] would change something. It lies in
     /// the past when something could begin at once: a stopping worker held it back, or it was
@@ -87,6 +90,9 @@ impl RunState {
             Kind::Workflow { .. } if step.child_run_id.is_some() => {
                 let child = step.child_run_id.map(|id| id.to_string());
                 ("child", began, child.unwrap_or_default())
+            }
+            _ if step.error.as_ref().is_some_and(|e| e.kind == AGENT_BUSY) => {
+                ("agent", began, name_of(plan, key))
             }
             _ => ("retry", self.rested_at, name_of(plan, key)),
         };

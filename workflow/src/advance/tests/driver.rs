@@ -37,7 +37,7 @@ pub(super) struct Driver {
     /// Steps that completed for good, by what was committed.
     completed: BTreeSet<StepKey>,
     /// Attempts of steps that may be made at most once.
-    made_once: BTreeSet<(StepKey, i32, u32)>,
+    pub(super) made_once: BTreeSet<(StepKey, i32, u32)>,
 }
 
 /// The line at which a worker dies.

@@ -16,6 +16,7 @@ enum Happening {
     Trips(u8),
     Breaks(u8),
     TimesOut(u8),
+    Defers(u8),
     Stale(u8),
     Lingers(u8),
     ChildEnds(u8, bool),
@@ -35,7 +36,7 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
-        Breaks, Cancels, ChildEnds, Commits, Crashes, Dies, Done, Drains, LetsGo, Lingers, Passes,
+        Breaks, Cancels, ChildEnds, Commits, Crashes, Defers, Dies, Done, Drains, LetsGo, Lingers, Passes,
         Pauses, Resumes, Retries, Signals, Stale, TimesOut, Trips, Wakes,
     };
     let n = any::<u8>;
@@ -44,6 +45,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => n().prop_map(Trips),
         2 => n().prop_map(Breaks),
         2 => n().prop_map(TimesOut),
+        2 => n().prop_map(Defers),
         1 => n().prop_map(Stale),
         3 => n().prop_map(Lingers),
         3 => (n(), any::<bool>()).prop_map(|(n, ok)| ChildEnds(n, ok)),
@@ -179,6 +181,14 @@ impl Driver {
             Happening::TimesOut(n) => {
                 let after = std::time::Duration::from_secs(1);
                 self.flying_ends(n, Outcome::TimedOut { after });
+            }
+            Happening::Defers(n) => {
+                if let Some(call) = pick(n, self.calls.keys()).map(|key| &self.calls[&key]) {
+                    self.made_once
+                        .remove(&(call.key, call.generation, call.attempt));
+                }
+                let failure = Failure::retryable("agent_busy", "it has enough to do");
+                self.flying_ends(n, Outcome::Busy { failure });
             }
             Happening::Stale(n) => self.stale_outcome(n),
             Happening::Lingers(n) => {
