@@ -19,8 +19,13 @@ use crate::{Actor, Error, NewRun, PlannedVersion, Store, place};
 #[derive(Clone, Debug)]
 pub enum Why {
     /// To go on from this step; `None`: from the start.
-    Fork { from_step: Option<String> },
-    Appeal { id: Uuid, reason: String },
+    Fork {
+        from_step: Option<String>,
+    },
+    Appeal {
+        id: Uuid,
+        reason: String,
+    },
 }
 
 /// What came of asking for one.
@@ -36,7 +41,10 @@ pub enum Forked {
     /// The version lacks these steps, whose results would be kept.
     Missing(Vec<Arc<str>>),
     /// The concurrency key of the new run is taken.
-    Full { key: String, most: i32 },
+    Full {
+        key: String,
+        most: i32,
+    },
 }
 
 impl Store {
@@ -128,27 +136,49 @@ impl Store {
         }
         insert_runs(transaction, RunColumns::of(std::iter::once(run))).await?;
         place::insert(transaction, std::iter::once(run)).await?;
-        sqlx::query!(
-            "update stepwell.run set forked_from = $2, sequence = 2 where id = $1",
+        let small = |n: u16| i16::try_from(n).unwrap_or(i16::MAX);
+        let (here, there): (Vec<i16>, Vec<i16>) = kept
+            .iter()
+            .map(|&(here, there)| (small(here), small(there)))
+            .unzip();
+        let rows = sqlx::query_file_scalar!(
+            "queries/fork/steps.sql",
+            original,
             run.id,
-            original
+            &here,
+            &there,
+            clean(&run.actor.name) as _,
+            run.actor.request_id.as_deref().map(clean) as _,
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        // That it was made, why, and what it kept.
+        let sequence = 2 + rows;
+        sqlx::query!(
+            "update stepwell.run set forked_from = $2, sequence = $3 where id = $1",
+            run.id,
+            original,
+            sequence
         )
         .execute(&mut *transaction)
         .await?;
         // Its driver must load what it took over.
         sqlx::query!(
-            "update stepwell.job set sequence = 2, fresh = false where run_id = $1",
-            run.id
+            "update stepwell.job set sequence = $2, fresh = false where run_id = $1",
+            run.id,
+            sequence
         )
         .execute(&mut *transaction)
         .await?;
-        let small = |n: u16| i16::try_from(n).unwrap_or(i16::MAX);
-        let (here, there): (Vec<i16>, Vec<i16>) =
-            kept.iter().map(|&(here, there)| (small(here), small(there))).unzip();
-        sqlx::query_file!("queries/fork/steps.sql", original, run.id, &here, &there)
-            .execute(&mut *transaction)
-            .await?;
-        link(transaction, original, row.sequence + 1, run, why, kept.len()).await?;
+        link(
+            transaction,
+            original,
+            row.sequence + 1,
+            run,
+            why,
+            kept.len(),
+        )
+        .await?;
         Ok(Forked::Created)
     }
 }
@@ -181,7 +211,15 @@ async fn link(
         Why::Fork { .. } => ("run.forked", "run.forked_from"),
         Why::Appeal { .. } => ("run.appealed", "run.appeal_of"),
     };
-    record(transaction, original, sequence, old, &tell(run.id), &run.actor).await?;
+    record(
+        transaction,
+        original,
+        sequence,
+        old,
+        &tell(run.id),
+        &run.actor,
+    )
+    .await?;
     record(transaction, run.id, 2, new, &tell(original), &run.actor).await?;
     if let Why::Appeal { id, reason } = why {
         sqlx::query!(

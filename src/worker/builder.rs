@@ -10,6 +10,7 @@ use stepwell_queue::{Error, Store};
 use super::metrics::Metrics;
 use super::outbound::Outbound;
 use super::runtime::Runtime;
+use super::seats::Seats;
 use super::settings::WorkerSettings;
 use super::steps::Steps;
 use super::tasks::{Registry, TaskCall, TaskError};

@@ -126,7 +126,9 @@ impl Table {
                     places.kept = false;
                     return;
                 }
-                let wait = places.abstains_until.filter(|until| *until > Instant::now());
+                let wait = places
+                    .abstains_until
+                    .filter(|until| *until > Instant::now());
                 (std::mem::take(&mut places.left), wanted, wait)
             };
             if !left.is_empty() && !self.leave(left).await {
@@ -157,7 +159,9 @@ impl Table {
             }
             lock(&self.places).made = most;
         }
-        let taken = self.store.take_seats(self.agent_id, self.worker_id, most, wanted);
+        let taken = self
+            .store
+            .take_seats(self.agent_id, self.worker_id, most, wanted);
         let numbers = match taken.await {
             Ok(numbers) => numbers,
             Err(error) => {
@@ -191,7 +195,9 @@ impl Table {
     }
 
     async fn leave(&self, numbers: Vec<i32>) -> bool {
-        let left = self.store.leave_seats(self.agent_id, self.worker_id, &numbers);
+        let left = self
+            .store
+            .leave_seats(self.agent_id, self.worker_id, &numbers);
         match left.await {
             Ok(()) => true,
             Err(error) => {

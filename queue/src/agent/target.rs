@@ -91,7 +91,9 @@ impl Store {
             retry: Arc::new(row.retry_config.0),
             cancel: row.cancel,
             active: row.status == "active",
-            max_concurrency: row.max_concurrency.and_then(|most| u32::try_from(most).ok()),
+            max_concurrency: row
+                .max_concurrency
+                .and_then(|most| u32::try_from(most).ok()),
         })))
     }
 }

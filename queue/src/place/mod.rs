@@ -38,7 +38,11 @@ pub struct Claim {
 pub(crate) type Key = (Uuid, String);
 
 /// Takes the lock of a key until the transaction ends.
-async fn lock(connection: &mut PgConnection, workflow_id: Uuid, key: &str) -> Result<(), sqlx::Error> {
+async fn lock(
+    connection: &mut PgConnection,
+    workflow_id: Uuid,
+    key: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "select pg_advisory_xact_lock(hashtextextended($1::text, 0))",
         format!("{workflow_id}/{}", clean(key)),
@@ -59,7 +63,10 @@ pub(crate) async fn leave(
     )
     .fetch_all(connection)
     .await?;
-    let mut keys: Vec<Key> = rows.into_iter().map(|row| (row.workflow_id, row.key)).collect();
+    let mut keys: Vec<Key> = rows
+        .into_iter()
+        .map(|row| (row.workflow_id, row.key))
+        .collect();
     keys.sort_unstable();
     keys.dedup();
     Ok(keys)

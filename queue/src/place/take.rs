@@ -47,12 +47,9 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let admitted = admit::next(&mut transaction, workflow_id, &key).await?;
-        let held = sqlx::query_scalar!(
-            "select held from stepwell.place where run_id = $1",
-            run_id
-        )
-        .fetch_one(&mut *transaction)
-        .await?;
+        let held = sqlx::query_scalar!("select held from stepwell.place where run_id = $1", run_id)
+            .fetch_one(&mut *transaction)
+            .await?;
         let in_the_way = match on_limit {
             OnLimit::CancelRunning => {
                 sqlx::query_scalar!(

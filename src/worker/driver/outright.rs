@@ -44,7 +44,7 @@ pub(crate) fn fail(header: &RunHeader, sequence: i64, failure: Failure, steps: S
     let before = RunStatus::Running.as_str();
     let after = RunStatus::Failed.as_str();
     let error = json!({ "error": &failure });
-    ending.record(None, "run.failed", Some((before, after)), Some(error));
+    ending.record(None, "run.failed", (Some(before), after), Some(error));
     let Ending {
         sequence,
         records,
@@ -100,7 +100,7 @@ impl Ending {
         let row = &step.snapshot;
         // What was there before the refusal is not known.
         let before = (row.status != after && !row.status.is_terminal()).then_some(row.status);
-        let change = before.map(|before| (before.as_str(), after.as_str()));
+        let change = (before.map(StepStatus::as_str), after.as_str());
         self.children.extend(row.child_run_id);
         self.record(Some(row.name.clone()), action, change, detail);
     }
@@ -109,7 +109,7 @@ impl Ending {
         &mut self,
         step: Option<String>,
         action: &'static str,
-        change: Option<(&'static str, &'static str)>,
+        (before, after): (Option<&'static str>, &'static str),
         detail: Option<Value>,
     ) {
         self.sequence += 1;
@@ -117,8 +117,8 @@ impl Ending {
             sequence: self.sequence,
             step,
             action,
-            before: change.map(|(before, _)| before),
-            after: change.map(|(_, after)| after),
+            before,
+            after: Some(after),
             detail,
             actor: None,
             request_id: None,

@@ -19,7 +19,8 @@ pub(super) async fn take(
         return Ok(None);
     };
     let key = version.plan.concurrency_key(&header.input);
-    let key = key.map_err(|problem| Failure::fatal("expression", format!("concurrency: {problem}")))?;
+    let key =
+        key.map_err(|problem| Failure::fatal("expression", format!("concurrency: {problem}")))?;
     let ask = || {
         let (most, on_limit) = (concurrency.limit, concurrency.on_limit);
         let store = &context.store;

@@ -104,7 +104,8 @@ impl Steps {
 
 /// The attempt is not made: the agent has as many calls as it takes.
 fn busy(agent: &str, most: u32) -> Outcome {
-    let message = format!("agent `{agent}` has {most} calls in flight, as many as it takes at once");
+    let message =
+        format!("agent `{agent}` has {most} calls in flight, as many as it takes at once");
     Outcome::Busy {
         failure: Failure::retryable("agent_busy", message),
     }

@@ -115,14 +115,20 @@ impl RunState {
     /// Puts a step to rest whose attempt was not made. It asks again ever less often, the longer it
     /// has been asking.
     fn defer(&mut self, turn: &mut Turn<'_>, key: StepKey, failure: Failure) {
-        let asked_for = self.at(key).started_at.map_or(TimeDelta::zero(), |at| turn.now - at);
+        let asked_for = self
+            .at(key)
+            .started_at
+            .map_or(TimeDelta::zero(), |at| turn.now - at);
         let pause = (asked_for / 2).clamp(delta(DEFERRED_MIN), delta(DEFERRED_MAX));
         let spread = pause / 2 * i32::try_from(self.jitter_seed(key) % 100).unwrap_or(0) / 100;
         let at = later(turn.now, pause / 2 + spread);
         self.land(key);
         let step = self.at_mut(key);
         let before = step.status;
-        let again = step.error.as_ref().is_some_and(|error| error.kind == failure.kind);
+        let again = step
+            .error
+            .as_ref()
+            .is_some_and(|error| error.kind == failure.kind);
         let detail = json!({ "error": &failure, "next_attempt_at": at });
         step.set(StepStatus::Waiting);
         step.attempt -= 1;

@@ -32,12 +32,7 @@ impl RunState {
     }
 
     /// Shows what a person is asked, as the input of the step.
-    fn ask(
-        &mut self,
-        turn: &Turn<'_>,
-        key: StepKey,
-        approval: &Approval,
-    ) -> Result<(), String> {
+    fn ask(&mut self, turn: &Turn<'_>, key: StepKey, approval: &Approval) -> Result<(), String> {
         let prompt = approval.prompt.as_ref();
         let prompt = prompt.map(|prompt| self.render(turn, key, prompt));
         let asked = approval.asked(prompt.transpose()?);

@@ -137,9 +137,7 @@ impl<'a> Resolver<'a> {
                 None => path.is_empty().then(|| CowVal::owned(CelNull)),
             },
             "input" => match self.frame.given(step) {
-                Some(input) => {
-                    scalar_or_root(input, path, || CowVal::Owned(json::to_cel(input)))
-                }
+                Some(input) => scalar_or_root(input, path, || CowVal::Owned(json::to_cel(input))),
                 None => path.is_empty().then(|| CowVal::owned(CelNull)),
             },
             "status" if path.is_empty() => {

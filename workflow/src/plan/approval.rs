@@ -98,10 +98,12 @@ impl Plan {
     /// Returns the approval that is decided by this signal.
     #[must_use]
     pub fn approval(&self, name: &str) -> Option<&Approval> {
-        self.steps.iter().find_map(|step| match approval_of(&step.kind) {
-            Some((signal, approval)) if signal == name => Some(approval),
-            _ => None,
-        })
+        self.steps
+            .iter()
+            .find_map(|step| match approval_of(&step.kind) {
+                Some((signal, approval)) if signal == name => Some(approval),
+                _ => None,
+            })
     }
 }
 

@@ -117,8 +117,7 @@ impl RunState {
     /// but for the fact.
     pub(crate) fn restore_ending(&mut self, plan: &Plan) {
         for n in plan.forward..self.steps.len() {
-            let fresh =
-                StepState::new(self.header.generation, plan.steps[n].max_attempts());
+            let fresh = StepState::new(self.header.generation, plan.steps[n].max_attempts());
             if self.steps[n].generation == self.header.generation {
                 continue;
             }

@@ -50,7 +50,11 @@ pub(super) fn findings(document: &Value) -> Vec<Finding> {
         let pointer = format!("/steps/{index}");
         config_findings(step, &pointer, &mut findings);
         if let Some(compensation) = step.get("compensate") {
-            config_findings(compensation, &format!("{pointer}/compensate"), &mut findings);
+            config_findings(
+                compensation,
+                &format!("{pointer}/compensate"),
+                &mut findings,
+            );
         }
     }
     let on_failure = document.get("on_failure").and_then(Value::as_array);

@@ -497,7 +497,10 @@ fn each_type_has_its_rules() {
 #[test]
 fn events_have_types_of_their_own() {
     for good in ["order.paid", "com.example.order-paid_2", "urn:x/y"] {
-        check(with("emit", json!({"type": good, "data": {"n": "${input.n}"}})), &[]);
+        check(
+            with("emit", json!({"type": good, "data": {"n": "${input.n}"}})),
+            &[],
+        );
     }
     for (wrong, part) in [
         ("stepwell.run.completed", "engine's own"),
@@ -523,20 +526,27 @@ fn events_have_types_of_their_own() {
 
 #[test]
 fn an_approval_asks_for_one_of_its_choices() {
-    let good = json!({"prompt": "Pay ${input.sum}?", "choices": ["yes", "no"], "approvers": ["ann"]});
+    let good =
+        json!({"prompt": "Pay ${input.sum}?", "choices": ["yes", "no"], "approvers": ["ann"]});
     for approval in [json!({}), good] {
         check(with("wait", json!({"approval": approval})), &[]);
     }
     let at = "/steps/0/config/approval";
     check(
-        with("wait", json!({"approval": {"prompt": "${inputs}", "choices": ["yes"]}})),
+        with(
+            "wait",
+            json!({"approval": {"prompt": "${inputs}", "choices": ["yes"]}}),
+        ),
         &[
             (422, &format!("{at}/prompt"), "no variable `inputs`"),
             (422, &format!("{at}/choices"), "from 2 to"),
         ],
     );
     check(
-        with("wait", json!({"approval": {"choices": ["a", "a"], "approvers": [], "who": 1}})),
+        with(
+            "wait",
+            json!({"approval": {"choices": ["a", "a"], "approvers": [], "who": 1}}),
+        ),
         &[
             (422, &format!("{at}/choices/1"), "occur once"),
             (422, &format!("{at}/approvers"), "from 1 to"),
@@ -577,7 +587,10 @@ fn a_compensation_sees_what_its_step_saw_and_did() {
     ] {
         check(see(good), &[]);
     }
-    check(see("${steps.after.output}"), &[(422, at, "may not have finished")]);
+    check(
+        see("${steps.after.output}"),
+        &[(422, at, "may not have finished")],
+    );
     check(see("${step.status}"), &[(422, at, "`input` and `output`")]);
     check(see("${step}"), &[(422, at, "write `step.input`")]);
     check(
@@ -594,7 +607,8 @@ fn a_compensation_sees_what_its_step_saw_and_did() {
         document.clone(),
         &[(422, "/steps/0/compensate/type", "cannot run once")],
     );
-    document["steps"][0]["compensate"] = json!({"type": "agent", "config": {"agnet": 1}, "needs": []});
+    document["steps"][0]["compensate"] =
+        json!({"type": "agent", "config": {"agnet": 1}, "needs": []});
     check(
         document,
         &[
@@ -621,14 +635,19 @@ fn on_failure_sees_every_step_and_the_error() {
         &[],
     );
     check(
-        ends(json!([tell("x", "${steps.y.output}"), tell("y", "${steps.c.output}")])),
+        ends(json!([
+            tell("x", "${steps.y.output}"),
+            tell("y", "${steps.c.output}")
+        ])),
         &[
             (422, "/on_failure/0/config/value", "has not run yet"),
             (422, "/on_failure/1/config/value", "no step `c`"),
         ],
     );
     check(
-        ends(json!([tell("a", "1"), tell("x y", "1"), {"name": "m", "type": "wait"}, {"type": "task"}])),
+        ends(
+            json!([tell("a", "1"), tell("x y", "1"), {"name": "m", "type": "wait"}, {"type": "task"}]),
+        ),
         &[
             (422, "/on_failure/0/name", "another step has this name"),
             (422, "/on_failure/1/name", "letters"),
@@ -650,7 +669,10 @@ fn concurrency_looks_at_the_input_alone() {
         document
     };
     check(limited(json!({"key": "input.customer", "limit": 1})), &[]);
-    check(limited(json!({"limit": 3, "on_limit": "cancel_running"})), &[]);
+    check(
+        limited(json!({"limit": 3, "on_limit": "cancel_running"})),
+        &[],
+    );
     check(
         limited(json!({"key": "run.id", "limit": 0, "on_limit": "drop", "per": 1})),
         &[
@@ -664,10 +686,13 @@ fn concurrency_looks_at_the_input_alone() {
         limited(json!({"key": "steps.a.output", "limit": 1})),
         &[(422, "/concurrency/key", "no run yet")],
     );
-    check(limited(json!({"key": "x"})), &[
-        (400, "/concurrency", "`limit` is missing"),
-        (422, "/concurrency/key", "no variable `x`"),
-    ]);
+    check(
+        limited(json!({"key": "x"})),
+        &[
+            (400, "/concurrency", "`limit` is missing"),
+            (422, "/concurrency/key", "no variable `x`"),
+        ],
+    );
 }
 
 #[test]
@@ -677,19 +702,28 @@ fn the_key_is_what_the_expression_comes_to() {
         document["concurrency"] = json!({"key": key, "limit": 1});
         Plan::compile(&validate(&document).unwrap().0).unwrap()
     };
-    let check = |key: &str, input: Value, expected: Result<&str, &str>| {
-        match (plan(key).concurrency_key(&input), expected) {
-            (Ok(got), Ok(expected)) => assert_eq!(got, expected),
-            (Err(got), Err(expected)) => assert!(got.contains(expected), "{got}"),
-            (got, _) => panic!("{got:?}"),
-        }
+    let check = |key: &str, input: Value, expected: Result<&str, &str>| match (
+        plan(key).concurrency_key(&input),
+        expected,
+    ) {
+        (Ok(got), Ok(expected)) => assert_eq!(got, expected),
+        (Err(got), Err(expected)) => assert!(got.contains(expected), "{got}"),
+        (got, _) => panic!("{got:?}"),
     };
     check("input.c", json!({"c": "ann"}), Ok("ann"));
     check("${input.c}", json!({"c": 7}), Ok("7"));
-    check("input.c + '/' + string(input.n)", json!({"c": "ann", "n": 2}), Ok("ann/2"));
+    check(
+        "input.c + '/' + string(input.n)",
+        json!({"c": "ann", "n": 2}),
+        Ok("ann/2"),
+    );
     check("input.c", json!({}), Err("no key `c`"));
     check("input.c", json!({"c": [1]}), Err("came to a list"));
-    check("input.c", json!({"c": "x".repeat(256)}), Err("255 characters"));
+    check(
+        "input.c",
+        json!({"c": "x".repeat(256)}),
+        Err("255 characters"),
+    );
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What holds after each event, whatever it was.
 
 use super::driver::Driver;
-use crate::{RunStatus, StepStatus};
 use crate::plan::Kind;
 use crate::state::Tally;
+use crate::{RunStatus, StepStatus};
 
 impl Driver {
     pub(super) fn check(&self, after: &str) {
@@ -61,9 +61,9 @@ impl Driver {
     /// The running counts are what a fresh count gives.
     fn check_tally(&self, after: &str) {
         if self.run.is_undoing() {
-            let begun = self.run.steps[self.plan.forward + 1..].iter().filter(|step| {
-                !step.status.is_terminal() && step.status != StepStatus::Pending
-            });
+            let begun = self.run.steps[self.plan.forward + 1..]
+                .iter()
+                .filter(|step| !step.status.is_terminal() && step.status != StepStatus::Pending);
             assert!(begun.count() <= 1, "one after the other, after {after}");
         }
         let tally = &self.run.tally;

@@ -36,8 +36,8 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
-        Breaks, Cancels, ChildEnds, Commits, Crashes, Defers, Dies, Done, Drains, LetsGo, Lingers, Passes,
-        Pauses, Resumes, Retries, Signals, Stale, TimesOut, Trips, Wakes,
+        Breaks, Cancels, ChildEnds, Commits, Crashes, Defers, Dies, Done, Drains, LetsGo, Lingers,
+        Passes, Pauses, Resumes, Retries, Signals, Stale, TimesOut, Trips, Wakes,
     };
     let n = any::<u8>;
     prop_oneof![
@@ -105,17 +105,19 @@ fn step() -> impl Strategy<Value = Value> {
     let patience = prop::option::weighted(0.3, 1_000..6_000_u32);
     let wanted = prop::bool::weighted(0.85);
     let undo = prop::option::weighted(0.4, ending());
-    (kinds, on_error, wanted, patience, undo).prop_map(|(step, on_error, wanted, patience, undo)| {
-        let when = if wanted { "true" } else { "1 > 2" };
-        let mut step = with(step, json!({ "on_error": on_error, "when": when }));
-        if let Some(undo) = undo {
-            step["compensate"] = undo;
-        }
-        match patience {
-            Some(ms) => with(step, json!({ "timeout_ms": ms })),
-            None => step,
-        }
-    })
+    (kinds, on_error, wanted, patience, undo).prop_map(
+        |(step, on_error, wanted, patience, undo)| {
+            let when = if wanted { "true" } else { "1 > 2" };
+            let mut step = with(step, json!({ "on_error": on_error, "when": when }));
+            if let Some(undo) = undo {
+                step["compensate"] = undo;
+            }
+            match patience {
+                Some(ms) => with(step, json!({ "timeout_ms": ms })),
+                None => step,
+            }
+        },
+    )
 }
 
 /// What runs when the run does not complete.

@@ -12,7 +12,10 @@ fn undoable(name: &str, more: Value) -> Value {
         "type": "task",
         "config": { "task": "work", "input": { "of": "${step.output}", "why": "${error.type}" } },
     });
-    task(name, with(json!({ "compensate": with(undo, more) }), json!({})))
+    task(
+        name,
+        with(json!({ "compensate": with(undo, more) }), json!({})),
+    )
 }
 
 fn saga() -> Driver {
@@ -30,13 +33,14 @@ fn what_completed_is_undone_in_reverse_and_then_the_run_fails() {
     run.pass(1);
     run.done("b");
     run.breaks("c");
-    run.expect(
-        "running: a completed, b completed, c failed, undo:* running, undo:b running#1",
-    );
+    run.expect("running: a completed, b completed, c failed, undo:* running, undo:b running#1");
     assert!(run.run.error.is_none() && run.run.is_undoing());
     let input = &run.calls[&run.key("undo:b")].call;
     let given = format!("{input:?}");
-    assert!(given.contains("b done") && given.contains("task_error"), "{given}");
+    assert!(
+        given.contains("b done") && given.contains("task_error"),
+        "{given}"
+    );
     run.done("undo:b");
     run.done("undo:a");
     run.expect(
@@ -44,7 +48,10 @@ fn what_completed_is_undone_in_reverse_and_then_the_run_fails() {
          undo:b completed",
     );
     let error = run.run.error.clone().unwrap();
-    assert_eq!((error.kind.as_str(), error.step.as_deref()), ("task_error", Some("c")));
+    assert_eq!(
+        (error.kind.as_str(), error.step.as_deref()),
+        ("task_error", Some("c"))
+    );
     let audit = run.audit();
     let from = audit.iter().position(|line| line == "run.undoing").unwrap();
     let expected = [
@@ -127,7 +134,12 @@ fn a_crash_at_any_line_goes_on_where_it_was() {
                     event(&mut run);
                 }
             }
-            assert_eq!(run.run.status, RunStatus::Failed, "{dies:?} {line}: {}", run.shows());
+            assert_eq!(
+                run.run.status,
+                RunStatus::Failed,
+                "{dies:?} {line}: {}",
+                run.shows()
+            );
             let ends = |name: &str| run.audit().iter().filter(|line| *line == name).count();
             assert_eq!(ends("step.completed undo:a"), 1, "{dies:?} {line}");
             assert_eq!(ends("step.completed undo:b"), 1, "{dies:?} {line}");
@@ -141,9 +153,7 @@ fn a_cancel_undoes_and_a_second_one_changes_nothing() {
     let mut run = saga();
     run.done("a");
     run.cancel();
-    run.expect(
-        "running: a completed, b cancelled, c skipped, undo:* running, undo:a running#1",
-    );
+    run.expect("running: a completed, b cancelled, c skipped, undo:* running, undo:a running#1");
     assert_eq!(run.aborted, ["b"]);
     run.cancel();
     assert!(run.audit().contains(&"run.cancel_ignored".to_owned()));
@@ -297,7 +307,8 @@ fn an_event_is_told_in_the_record_of_it() {
     run.commit();
     let told = |step: &str| {
         let mut records = run.store.records.iter();
-        let of = |r: &&crate::Record| r.action == "event.emitted" && r.step.as_deref() == Some(step);
+        let of =
+            |r: &&crate::Record| r.action == "event.emitted" && r.step.as_deref() == Some(step);
         records.find(of).unwrap().detail.clone().unwrap()
     };
     let detail = told("tell");
@@ -323,7 +334,11 @@ fn a_person_decides_by_one_of_the_choices() {
         json!({ "prompt": "Pay 3?", "choices": ["yes", "no"], "approvers": ["tester"] })
     );
     assert_eq!(run.run.blocked_on(&run.plan).unwrap().kind, "approval");
-    for wrong in [json!(null), json!({ "choice": "maybe" }), json!({ "choice": "yes", "x": 1 })] {
+    for wrong in [
+        json!(null),
+        json!({ "choice": "maybe" }),
+        json!({ "choice": "yes", "x": 1 }),
+    ] {
         run.signal("ask", wrong);
         assert_eq!(run.run.status, RunStatus::Waiting);
     }
@@ -334,7 +349,11 @@ fn a_person_decides_by_one_of_the_choices() {
         request_id: None,
     });
     assert_eq!(run.run.status, RunStatus::Waiting);
-    let refused = run.audit().iter().filter(|l| *l == "signal.refused ask").count();
+    let refused = run
+        .audit()
+        .iter()
+        .filter(|l| *l == "signal.refused ask")
+        .count();
     assert_eq!(refused, 4);
     run.signal("ask", json!({ "choice": "yes", "comment": "fine" }));
     assert_eq!(run.run.status, RunStatus::Completed);
@@ -347,5 +366,8 @@ fn a_person_decides_by_one_of_the_choices() {
     let mut run = Driver::of(definition, json!({ "sum": 3 }));
     run.begin();
     run.pass(6);
-    assert_eq!((run.run.status, run.output("ask")), (RunStatus::Completed, json!(null)));
+    assert_eq!(
+        (run.run.status, run.output("ask")),
+        (RunStatus::Completed, json!(null))
+    );
 }
