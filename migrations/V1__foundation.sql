@@ -87,6 +87,7 @@ create table stepwell.run (
     traceparent    text,                    -- W3C Trace Context, handed on to the calls it makes
     cancelled_by   text,
     cancel_reason  text,
+    forked_from    uuid,                    -- the run whose finished steps it took over, or that it appeals
     created_at     timestamptz not null,
     started_at     timestamptz,
     finished_at    timestamptz,
@@ -173,7 +174,7 @@ create index job_timed on stepwell.job (queue, run_at) where state = 'timed';
 create table stepwell.inbox (
     id         bigint generated always as identity primary key,
     run_id     uuid not null,
-    kind       text not null check (kind in ('cancel', 'signal', 'pause', 'resume', 'retry', 'child_ended', 'check')),
+    kind       text not null check (kind in ('cancel', 'signal', 'pause', 'resume', 'retry', 'child_ended', 'check', 'admitted')),
     payload    json not null default '{}',
     actor      text not null,
     request_id text,

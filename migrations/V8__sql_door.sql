@@ -162,7 +162,8 @@ create function stepwell.say(kind text, about text) returns void
 -- beginning is nothing to keep it for.
 create function stepwell.cancel_unbegun(
         run uuid, reason text, actor text, request_id text,
-        out awaited boolean, out parent_queue text, out parent_leased uuid) returns setof record
+        out awaited boolean, out parent_queue text, out parent_leased uuid,
+        out place_workflow uuid, out place_key text) returns setof record
     language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -185,6 +186,10 @@ begin
     freed as (
         delete from stepwell.dedupe d using over o
         where o.dedupe_key is not null and d.workflow_id = o.workflow_id and d.key = o.dedupe_key and d.run_id = o.id
+    ),
+    left_place as (
+        delete from stepwell.place p using over o where p.run_id = o.id
+        returning p.workflow_id, p.key
     ),
     unread as (
         delete from stepwell.inbox i using gone g where g.messages > 0 and i.run_id = g.run_id
@@ -219,7 +224,9 @@ begin
     )
     select g.awaited,
            (select p.queue from parent p where p.state = 'ready'),
-           (select p.run_id from parent p where p.state = 'leased')
+           (select p.run_id from parent p where p.state = 'leased'),
+           (select p.workflow_id from left_place p),
+           (select p.key from left_place p)
     from gone g;
 end $$;
 

@@ -46,6 +46,8 @@ pub struct Run {
     pub queue: String,
     pub generation: i32,
     pub parent_id: Option<Uuid>,
+    /// The run that it was forked from or that it appeals.
+    pub forked_from: Option<Uuid>,
     pub created_at: Time,
     pub started_at: Option<Time>,
     pub finished_at: Option<Time>,

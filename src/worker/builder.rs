@@ -10,6 +10,7 @@ use stepwell_queue::{Error, Store};
 use super::metrics::Metrics;
 use super::outbound::Outbound;
 use super::runtime::Runtime;
+use super::seats::Seats;
 use super::settings::WorkerSettings;
 use super::steps::Steps;
 use super::tasks::{Registry, TaskCall, TaskError};
@@ -103,6 +104,7 @@ impl Builder {
             store: self.store.clone(),
             outbound,
             tasks: self.tasks,
+            seats: Seats::new(self.store.clone()),
             timeout: self.settings.step_timeout,
             metrics: Arc::clone(&metrics),
         };

@@ -30,6 +30,7 @@ pub mod metrics;
 mod outbound;
 pub mod pulse;
 mod runtime;
+mod seats;
 pub mod settings;
 mod stack;
 mod steps;

@@ -97,6 +97,11 @@ pub enum Outcome {
     TimedOut {
         after: Duration,
     },
+    /// It was not made, because whoever was to be called has enough to do: it is made later, and
+    /// does not count.
+    Busy {
+        failure: Failure,
+    },
 }
 
 /// Something that the driver must do, after the decision is committed where

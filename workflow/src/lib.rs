@@ -11,6 +11,7 @@ pub mod definition;
 pub mod event;
 pub mod expression;
 pub mod failure;
+pub mod fork;
 mod instant;
 pub mod limits;
 mod payload;

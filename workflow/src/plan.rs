@@ -1,12 +1,15 @@
 //! A definition made ready to run: one graph, every expression compiled, every default filled in.
 
 mod ancestors;
+mod approval;
 mod compile;
+mod concurrency;
 mod delay;
 mod kind;
 mod order;
 mod site;
 mod step;
+mod undo;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +21,9 @@ use crate::expression::{Expression, Template};
 use crate::retry::RetryPolicy;
 use crate::validate::{Finding, Findings};
 
+pub use approval::{Approval, Refusal};
 pub(crate) use compile::compile;
+pub use concurrency::{Concurrency, OnLimit};
 
 /// The place of a step in [`Plan::steps`].
 pub type StepNo = u16;
@@ -27,8 +32,13 @@ pub type StepNo = u16;
 #[derive(Debug)]
 pub struct Plan {
     pub name: Arc<str>,
-    /// In an order in which every step stands after those it needs.
+    /// In an order in which every step stands after those it needs. After the steps that make up
+    /// the workflow come, where it has any, those of a run that does not complete: `undo:*`, which
+    /// stands for all of them, the compensations, and the steps of `on_failure`.
     pub steps: Vec<PlannedStep>,
+    /// How many steps make up the workflow.
+    pub forward: usize,
+    pub concurrency: Option<Concurrency>,
     pub input_schema: Option<jsonschema::Validator>,
     /// The run's output; without it, the output of the last step that completed.
     pub output: Option<Template>,
@@ -60,6 +70,10 @@ pub struct PlannedStep {
     pub timeout: Option<Duration>,
     pub on_error: OnError,
     pub delivery: Delivery,
+    /// Its compensation.
+    pub undo: Option<StepNo>,
+    /// The step that it compensates.
+    pub undoes: Option<StepNo>,
 }
 
 /// What the failure of a step does to its run.
@@ -110,6 +124,7 @@ pub enum Kind {
         signal: Arc<str>,
         timeout: Option<Duration>,
         on_timeout: OnTimeout,
+        approval: Option<Box<Approval>>,
     },
     /// A child run.
     Workflow {
@@ -122,6 +137,13 @@ pub enum Kind {
         task: Arc<str>,
         input: Template,
     },
+    /// Tells the world.
+    Emit {
+        event: Arc<str>,
+        data: Option<Template>,
+    },
+    /// Stands for all that runs because a run did not complete; its input says how the run ends.
+    Undo,
 }
 
 /// How long a `delay` lasts; [`Delay::due`] says until when.
@@ -200,11 +222,12 @@ impl Plan {
             .unwrap_or_default()
     }
 
-    /// Returns the step with this name.
+    /// Returns the step of the workflow with this name.
     #[must_use]
     pub fn step_no(&self, name: &str) -> Option<StepNo> {
         self.steps
             .iter()
+            .take(self.forward)
             .position(|s| &*s.name == name)
             .and_then(|n| StepNo::try_from(n).ok())
     }

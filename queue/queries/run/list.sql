@@ -121,7 +121,7 @@ with found as (
 page as materialized (
     select r.id, r.workflow_id, r.workflow_name, r.version, r.status::text as status,
            case when not $12::boolean then r.input end as input,
-           case when not $12 then r.output end as output, r.error, r.labels, r.priority, r.queue, r.generation, r.parent_id, r.created_at,
+           case when not $12 then r.output end as output, r.error, r.labels, r.priority, r.queue, r.generation, r.parent_id, r.forked_from, r.created_at,
            coalesce(r.started_at, j.started_at) as started_at, r.finished_at, r.triggered_by,
            r.cancelled_by, r.cancel_reason, r.steps_total, j.state::text as job_state,
            j.paused as job_paused, j.started_at is not null as job_begun, j.run_at as job_run_at,
@@ -136,7 +136,7 @@ select r.id as "id!", r.workflow_id as "workflow_id!", r.workflow_name as "workf
        r.version as "version!", r.status as "status!", r.input as "input: Json<Box<RawValue>>",
        r.output as "output: Json<Box<RawValue>>", r.error as "error: Json<Box<RawValue>>",
        r.labels as "labels: Json<BTreeMap<String, String>>", r.priority as "priority!",
-       r.queue as "queue!", r.generation as "generation!", r.parent_id, r.created_at as "created_at!",
+       r.queue as "queue!", r.generation as "generation!", r.parent_id, r.forked_from, r.created_at as "created_at!",
        r.started_at, r.finished_at, r.triggered_by as "triggered_by!", r.cancelled_by,
        r.cancel_reason, r.steps_total as "steps_total!", done.steps as "steps_done!",
        r.job_state as "job_state?", r.job_paused as "job_paused?", r.job_begun as "job_begun?",

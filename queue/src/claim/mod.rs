@@ -10,7 +10,7 @@ pub(crate) mod desk;
 mod floor;
 mod hopeless;
 mod limit;
-mod load;
+pub(crate) mod load;
 mod occasion;
 mod take;
 

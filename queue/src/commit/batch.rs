@@ -19,6 +19,8 @@ pub(super) struct Batch<'a> {
     pub(super) consumed: Vec<i64>,
     pub(super) messages: MessageColumns<'a>,
     pub(super) children: Vec<&'a NewRun>,
+    /// Runs that end with it and give a place back.
+    pub(super) leaving: Vec<Uuid>,
     pub(super) drivers: usize,
     /// Runs that end with it, those of other workers not among them.
     pub(super) finished: usize,
@@ -96,6 +98,7 @@ impl<'a> Batch<'a> {
             }
             batch.consumed.extend_from_slice(&rows.consumed);
             batch.children.extend(&rows.children);
+            batch.leaving.extend(rows.placed.then_some(rows.run_id));
             messages.extend(&rows.messages);
             if let Some(change) = &rows.change {
                 batch.finished += usize::from(change.turn == Turn::Finished);

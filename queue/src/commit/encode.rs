@@ -25,6 +25,7 @@ pub(super) fn encode(changes: Changes) -> Rows {
         messages,
         sequence,
         end,
+        placed,
     } = changes;
     let mut messages: Vec<_> = messages
         .into_iter()
@@ -84,6 +85,7 @@ pub(super) fn encode(changes: Changes) -> Rows {
         consumed,
         children,
         messages,
+        placed: placed && change.turn == Turn::Finished,
         change: (!untouched).then_some(change),
         bytes: 0,
     };
@@ -100,6 +102,7 @@ pub(super) fn broken(run_id: Uuid) -> Rows {
         consumed: Vec::new(),
         children: Vec::new(),
         messages: Vec::new(),
+        placed: false,
         change: Some(JobChange {
             turn: Turn::GivenBack,
             deaths: 1,

@@ -44,6 +44,8 @@ pub struct Changes {
     pub sequence: i64,
     /// `None`: the driver keeps the job.
     pub end: Option<End>,
+    /// Whether the run has a place under a concurrency key, which it gives back when it ends.
+    pub placed: bool,
 }
 
 /// A step row to be written.

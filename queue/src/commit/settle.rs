@@ -157,6 +157,11 @@ fn announce(life: &Life, batch: &Batch<'_>, written: Written) {
     let children = batch.children.iter().map(|child| child.id);
     let changed = batch.records.entity_id.iter().copied();
     life.store.tell_watchers(changed.chain(children));
+    if !written.left.is_empty() {
+        let store = life.store.clone();
+        life.tasks
+            .spawn(async move { store.admit(written.left).await });
+    }
     for queue in written.due {
         life.store.announce(Hint::Work { queue });
     }

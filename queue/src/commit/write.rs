@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::batch::Batch;
 use super::copy;
 use crate::enqueue::{RunColumns, insert_runs};
+use crate::place;
 
 /// What a commit says afterwards.
 #[derive(Debug, Default)]
@@ -20,9 +21,12 @@ pub(super) struct Written {
     pub(super) due: Vec<String>,
     /// Runs that got a message while a driver holds them.
     pub(super) told: Vec<Uuid>,
+    /// Concurrency keys under which places became free.
+    pub(super) left: Vec<place::Key>,
 }
 
-/// Writes a batch: one statement; a transaction when new runs come with it, or many rows.
+/// Writes a batch: one statement; a transaction when new runs come with it, places are given
+/// back, or there are many rows.
 /// `prompt`: the connection keeps no small write back, so that COPY is worth it.
 pub(super) async fn write(
     connection: &mut PgConnection,
@@ -34,14 +38,20 @@ pub(super) async fn write(
     if prompt && copy::is_for(batch) {
         return copy::write(connection, worker_id, epoch, batch).await;
     }
-    if batch.children.is_empty() {
+    if batch.children.is_empty() && batch.leaving.is_empty() {
         return statement(connection, worker_id, epoch, batch).await;
     }
     let mut transaction = connection.begin().await?;
     let mut written = statement(&mut transaction, worker_id, epoch, batch).await?;
     if written.owned {
-        let children = RunColumns::of(batch.children.iter().copied());
-        insert_runs(&mut transaction, children).await?;
+        if !batch.children.is_empty() {
+            let children = RunColumns::of(batch.children.iter().copied());
+            insert_runs(&mut transaction, children).await?;
+            place::insert(&mut transaction, batch.children.iter().copied()).await?;
+        }
+        if !batch.leaving.is_empty() {
+            written.left = place::leave(&mut transaction, &batch.leaving).await?;
+        }
         transaction.commit().await?;
         let queues = batch.children.iter().map(|child| child.queue.to_string());
         written.due.extend(queues);
@@ -298,5 +308,6 @@ async fn full(
         ended: row.ended,
         due: row.due,
         told: row.told,
+        left: Vec::new(),
     })
 }

@@ -113,7 +113,7 @@ pub(super) async fn reserve(
 }
 
 /// Takes one idempotency key; `false` when it is taken.
-pub(super) async fn take_key(
+pub(crate) async fn take_key(
     connection: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<bool, Error> {
@@ -134,7 +134,7 @@ pub(super) async fn take_key(
 }
 
 /// Says what the earlier use of this key came to; `None` when it is gone again.
-pub(super) async fn earlier_answer(
+pub(crate) async fn earlier_answer(
     connection: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<Option<Enqueued>, Error> {

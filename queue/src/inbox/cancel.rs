@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::place;
 use crate::text::clean;
 use crate::{Actor, Error};
 
@@ -14,6 +15,8 @@ pub(super) struct Cancelled {
     pub(super) parent_queue: Option<String>,
     /// A parent that a driver holds.
     pub(super) parent_leased: Option<Uuid>,
+    /// The concurrency key under which a place became free.
+    pub(super) left: Option<place::Key>,
 }
 
 /// Cancels the run; `None` when somebody had it, or it is over, or there is none.
@@ -36,5 +39,6 @@ pub(super) async fn unbegun(
         awaited: row.awaited,
         parent_queue: row.parent_queue,
         parent_leased: row.parent_leased,
+        left: row.place_workflow.zip(row.place_key),
     }))
 }

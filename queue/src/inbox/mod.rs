@@ -20,6 +20,7 @@ use stepwell_workflow::RunStatus;
 use uuid::Uuid;
 
 pub use retry::Retried;
+pub(crate) use send::run_status;
 
 use crate::{Actor, Error, Store};
 
@@ -50,6 +51,8 @@ pub enum Word {
     },
     /// The run came by a door that knows no JSON Schema: its input is checked before it begins.
     Check,
+    /// The run has its place under its concurrency key.
+    Admitted,
     ChildEnded {
         step: u16,
         item: Option<u32>,

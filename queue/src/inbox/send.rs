@@ -78,6 +78,10 @@ impl Store {
                 run_ids: vec![run_id],
             });
         }
+        drop(connection);
+        if let Some(key) = cancelled.left {
+            self.admit(vec![key]).await;
+        }
         if let Some(queue) = cancelled.parent_queue {
             self.announce(Hint::Work { queue });
         }
@@ -91,6 +95,6 @@ impl Store {
 }
 
 /// Reads a status word.
-pub(super) fn run_status(word: &str) -> Result<RunStatus, Error> {
+pub(crate) fn run_status(word: &str) -> Result<RunStatus, Error> {
     serde_json::from_value(word.into()).map_err(|error| Error::Corrupt(error.to_string()))
 }

@@ -51,6 +51,7 @@ pub(crate) fn encode(word: Word) -> (&'static str, String) {
         Word::Signal { name, payload } => ("signal", json(Signal { name, payload })),
         Word::Pause => ("pause", "{}".to_owned()),
         Word::Resume => ("resume", "{}".to_owned()),
+        Word::Admitted => ("admitted", "{}".to_owned()),
         Word::Retry { from_step, reset } => ("retry", json(Retry { from_step, reset })),
         Word::Check => ("check", "{}".to_owned()),
         Word::ChildEnded {
@@ -95,6 +96,7 @@ pub(super) fn decode(kind: &str, payload: &str) -> Result<Word, String> {
             Word::Retry { from_step, reset }
         }
         "check" => Word::Check,
+        "admitted" => Word::Admitted,
         "child_ended" => {
             let ended: ChildEnded = read(payload)?;
             Word::ChildEnded {
@@ -121,6 +123,7 @@ mod tests {
             result,
         };
         for word in [
+            Word::Admitted,
             Word::Cancel { reason: None },
             Word::Cancel {
                 reason: Some("ü\0🦆".into()),

@@ -8,6 +8,7 @@ use super::{Life, rescue};
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::link::{Link, timed_out};
+use crate::place;
 
 /// How soon a new worker looks after the others, which has to wait until it has begun with its own work.
 const FIRST_BEAT: Duration = Duration::from_secs(1);
@@ -60,6 +61,10 @@ pub(super) async fn run(life: Arc<Life>) {
             tracing::warn!(%error, "a rescue failed; the next one goes on with it");
             link.forget();
         }
+        if let Err(error) = sweep(&life, &mut link).await {
+            tracing::warn!(%error, "places could not be looked after; the next beat does");
+            link.forget();
+        }
     }
     link.close().await;
 }
@@ -80,4 +85,8 @@ async fn once(life: &Life, link: &mut Link) -> Result<bool, Error> {
         life.draining.cancel();
     }
     Ok(true)
+}
+
+async fn sweep(life: &Life, link: &mut Link) -> Result<(), Error> {
+    place::sweep(&life.store, link.get().await?).await
 }

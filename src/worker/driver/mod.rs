@@ -10,6 +10,7 @@ mod ending;
 mod flights;
 mod inbox;
 mod outright;
+mod place;
 mod settling;
 mod taking;
 mod undone;
@@ -23,7 +24,7 @@ use chrono::Utc;
 use stepwell_queue::inbox::Word;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Actor, Claimed};
-use stepwell_workflow::{Decision, Effect, Event, Plan, RunState, StepKey};
+use stepwell_workflow::{BlockedOn, Decision, Effect, Event, Plan, RunState, StepKey};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -69,6 +70,8 @@ pub(crate) struct Driver {
     begun: Instant,
     inbox: Option<mpsc::Receiver<()>>,
     idle_ticks: u32,
+    /// What keeps the run from beginning: its place under a concurrency key.
+    held_back: Option<BlockedOn>,
     /// Whether more pure steps are ready than one call of `advance` decides.
     more: bool,
 }
@@ -88,7 +91,12 @@ pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed) {
 }
 
 impl Driver {
-    fn new(context: Arc<Context>, version: PlannedVersion, claimed: Claimed) -> Self {
+    fn new(
+        context: Arc<Context>,
+        version: PlannedVersion,
+        claimed: Claimed,
+        held_back: Option<BlockedOn>,
+    ) -> Self {
         let header = claimed.header;
         let origin = Origin::new(
             header.id,
@@ -115,6 +123,7 @@ impl Driver {
             begun: Instant::now(),
             inbox: None,
             idle_ticks: 0,
+            held_back,
             more: false,
         };
         driver.open(claimed.messages, claimed.deaths);
@@ -129,7 +138,9 @@ impl Driver {
         for message in before {
             self.hear(message);
         }
-        self.take_in(Event::Begin { deaths });
+        if self.held_back.is_none() {
+            self.take_in(Event::Begin { deaths });
+        }
         for message in after {
             self.hear(message);
         }
@@ -177,7 +188,9 @@ impl Driver {
     fn hear(&mut self, message: stepwell_queue::Message) {
         self.undone.consumed.push(message.id);
         self.undone.must = true;
-        self.take_in(inbox::event_of(message));
+        if let Some(event) = inbox::event_of(message) {
+            self.take_in(event);
+        }
     }
 
     /// Takes in an event and notes what was decided.

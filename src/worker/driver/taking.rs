@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use stepwell_queue::commit::StepWrite;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
 use stepwell_workflow::{Failure, RunHeader, RunStatus};
 
-use super::{Driver, outright};
+use super::{Driver, outright, place};
 use crate::worker::context::{self, Context, Gone};
 
 pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), Gone> {
@@ -17,8 +18,15 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
         Err(failure) => Err(failure),
     };
     match planned {
-        Ok(version) => Driver::new(context, version, claimed).run().await,
-        Err(failure) => fail(&context, &claimed.header, failure).await,
+        Ok(version) if version.plan.concurrency.is_some() => {
+            // Boxed for the same reason.
+            match Box::pin(place::take(&context, &version, &claimed.header)).await {
+                Ok(place) => Driver::new(context, version, claimed, place).run().await,
+                Err(failure) => fail(&context, claimed, failure).await,
+            }
+        }
+        Ok(version) => Driver::new(context, version, claimed, None).run().await,
+        Err(failure) => fail(&context, claimed, failure).await,
     }
 }
 
@@ -34,9 +42,22 @@ fn unpoisoned(claimed: &Claimed) -> Result<(), Failure> {
     Err(Failure::fatal("poisoned", message))
 }
 
-async fn fail(context: &Context, header: &RunHeader, failure: Failure) -> Result<(), Gone> {
+async fn fail(context: &Context, claimed: Claimed, failure: Failure) -> Result<(), Gone> {
     tracing::error!(error = %failure.message, kind = %failure.kind, "the run cannot be driven: it fails");
-    let changes = outright::fail(header, header.sequence, failure, Vec::new());
+    let header = &claimed.header;
+    let open = claimed.steps.into_iter().filter(|row| {
+        // Rows of an earlier generation are over with it.
+        row.generation == header.generation && !row.status.is_terminal()
+    });
+    let open = open.map(|snapshot| StepWrite {
+        exists: true,
+        snapshot,
+    });
+    let steps = outright::Steps {
+        open: open.collect(),
+        ..outright::Steps::default()
+    };
+    let changes = outright::fail(header, header.sequence, failure, steps);
     match context.committer.commit(changes).await {
         Committed::Done => context.metrics.run_finished(RunStatus::Failed),
         Committed::Refused(reason) => tracing::error!(reason, "the end was refused"),

@@ -45,6 +45,7 @@ impl Undone {
             messages: std::mem::take(&mut self.messages),
             sequence: state.header.sequence,
             end,
+            placed: plan.concurrency.is_some(),
         }
     }
 }

@@ -53,6 +53,13 @@ impl Steps {
             Ok(request) => request,
             Err(failure) => return failed(failure),
         };
+        let _seat = match target.max_concurrency {
+            None => None,
+            Some(most) => match self.seats.take(target.id, most).await {
+                Some(seat) => Some(seat),
+                None => return busy(&target.name, most),
+            },
+        };
         let after = attempt.timeout.unwrap_or(target.timeout);
         match tokio::time::timeout(after, self.outbound.send(request)).await {
             Err(_) => Outcome::TimedOut { after },
@@ -92,6 +99,15 @@ impl Steps {
             headers,
             body: Bytes::from(body),
         })
+    }
+}
+
+/// The attempt is not made: the agent has as many calls as it takes.
+fn busy(agent: &str, most: u32) -> Outcome {
+    let message =
+        format!("agent `{agent}` has {most} calls in flight, as many as it takes at once");
+    Outcome::Busy {
+        failure: Failure::retryable("agent_busy", message),
     }
 }
 

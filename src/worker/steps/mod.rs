@@ -22,6 +22,7 @@ use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 
 use super::metrics::Metrics;
 use super::outbound::Outbound;
+use super::seats::Seats;
 use super::tasks::Registry;
 pub(super) use agent::authenticate;
 pub(crate) use origin::Origin;
@@ -32,6 +33,7 @@ pub(crate) struct Steps {
     pub(crate) store: Store,
     pub(crate) outbound: Outbound,
     pub(crate) tasks: Registry,
+    pub(crate) seats: Seats,
     /// Of an attempt whose step and agent set none.
     pub(crate) timeout: Duration,
     pub(crate) metrics: Arc<Metrics>,

@@ -26,6 +26,7 @@ fn steps(tasks: Registry) -> Arc<Steps> {
         master_key: None,
     });
     Arc::new(Steps {
+        seats: crate::worker::seats::Seats::new(store.as_ref().unwrap().clone()),
         store: store.unwrap(),
         outbound: Outbound::new(true).unwrap(),
         tasks,

@@ -154,6 +154,7 @@ pub(crate) fn new_run() -> NewRun {
         timeout_ms: None,
         labels: BTreeMap::new(),
         dedupe_key: None,
+        place: None,
         parent: None,
         awaited: false,
         actor: actor(),

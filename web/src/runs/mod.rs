@@ -1,12 +1,14 @@
 //! `/api/v1/runs`, `/api/v1/trigger`, and the execution of workflows.
 
 pub mod answer;
+pub mod appeal;
 pub mod batch;
 pub mod blocked;
 pub mod bulk;
 pub mod cancel;
 pub mod create;
 pub mod execute;
+pub mod fork;
 pub mod get;
 pub mod id;
 mod input;
@@ -41,6 +43,9 @@ pub fn routes() -> Router {
         .push(Router::with_path("events").get(crate::events::run::stream_run_events))
         .push(Router::with_path("cancel").post(cancel::cancel_run))
         .push(Router::with_path("retry").post(retry::retry_run))
+        .push(Router::with_path("fork").post(fork::fork_run))
+        .push(Router::with_path("appeal").post(appeal::appeal_run))
+        .push(Router::with_path("appeals").get(appeal::list_run_appeals))
         .push(Router::with_path("pause").post(pause::pause_run))
         .push(Router::with_path("resume").post(pause::resume_run))
         .push(Router::with_path("signals/{name}").post(signal::signal_run));
@@ -59,6 +64,7 @@ pub fn routes() -> Router {
                 .push(Router::with_path("retry").post(bulk::retry_runs))
                 .push(run),
         )
+        .push(Router::with_path("appeals").get(appeal::list_appeals))
         .push(Router::with_path("trigger").post(trigger::trigger_workflow))
 }
 

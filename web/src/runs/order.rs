@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use salvo::oapi::ToSchema;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use stepwell_queue::new_run::DEFAULT_QUEUE;
+use stepwell_queue::place::Claim;
 use stepwell_queue::{Actor, NewRun, PlannedVersion};
-use stepwell_workflow::Time;
 use stepwell_workflow::limits::DURATION_MAX;
+use stepwell_workflow::plan::OnLimit;
+use stepwell_workflow::{Plan, Time};
 use uuid::Uuid;
 
 use super::input::check_input;
@@ -179,6 +182,13 @@ impl ExecuteInput {
         labels::check(&labels, &format!("{pointer}/labels"), faults);
         let input_at = format!("{pointer}/{}", occasion.input_field);
         let input = check_input(self.input, planned, &input_at, faults);
+        let place = input.as_ref().and_then(|input| {
+            let claim = claim(&planned.plan, input);
+            claim.unwrap_or_else(|problem| {
+                faults.push(Fault::at(&input_at, problem));
+                None
+            })
+        });
         if faults.len() > known {
             return None;
         }
@@ -187,7 +197,7 @@ impl ExecuteInput {
             workflow_id: planned.workflow_id,
             workflow_name: Arc::clone(&planned.workflow_name),
             version: planned.version,
-            steps_total: i32::try_from(planned.plan.steps.len()).unwrap_or(i32::MAX),
+            steps_total: i32::try_from(planned.plan.forward).unwrap_or(i32::MAX),
             input: input?,
             queue: self.queue.as_deref().unwrap_or(DEFAULT_QUEUE).into(),
             priority: i16::try_from(priority).ok()?,
@@ -195,6 +205,7 @@ impl ExecuteInput {
             timeout_ms: self.timeout_ms,
             labels,
             dedupe_key: self.dedupe_key,
+            place,
             parent: None,
             awaited: false,
             actor: occasion.actor.clone(),
@@ -202,6 +213,19 @@ impl ExecuteInput {
             idempotency: None,
         })
     }
+}
+
+/// Returns the place that a run with this input needs; none without `concurrency`.
+fn claim(plan: &Plan, input: &RawValue) -> Result<Option<Claim>, String> {
+    let Some(concurrency) = &plan.concurrency else {
+        return Ok(None);
+    };
+    let input: Value = serde_json::from_str(input.get()).map_err(|error| error.to_string())?;
+    Ok(Some(Claim {
+        key: plan.concurrency_key(&input)?,
+        most: i32::try_from(concurrency.limit).unwrap_or(i32::MAX),
+        reject: concurrency.on_limit == OnLimit::Reject,
+    }))
 }
 
 /// Says whether a text can be the name of a queue.

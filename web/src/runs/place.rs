@@ -168,6 +168,20 @@ pub fn refused(enqueued: Enqueued) -> Result<stepwell_queue::new_run::Answer> {
             Kind::StateConflict,
             format!("The run {run_id} has this dedupe_key and is not over yet."),
         )),
+        Enqueued::Full { key, most } => Err(full(&key, most)),
         Enqueued::Created => Err(Problem::internal("a run that was made is told as refused")),
     }
+}
+
+/// The problem of a run for which there is no place under its concurrency key.
+#[must_use]
+pub fn full(key: &str, most: i32) -> Problem {
+    let runs = if most == 1 { "run is" } else { "runs are" };
+    Problem::new(
+        Kind::StateConflict,
+        format!(
+            "{most} {runs} under way with the concurrency key {key:?}, and the workflow takes no \
+             more: start this one when one of them is over."
+        ),
+    )
 }

@@ -51,6 +51,11 @@ struct DocumentShape {
     /// Attempts in flight at once in a run.
     #[salvo(schema(minimum = 1, maximum = 1_000))]
     max_parallel: Option<i64>,
+    /// Steps that run, one after the other, when a run has failed or timed out and is undone.
+    #[salvo(schema(value_type = Vec<FailureStepShape>, required = false))]
+    on_failure: Option<Vec<FailureStepShape>>,
+    #[salvo(schema(value_type = ConcurrencyShape, required = false))]
+    concurrency: Option<ConcurrencyShape>,
     labels: Option<BTreeMap<String, String>>,
 }
 
@@ -84,8 +89,8 @@ pub(super) struct StepShape {
     /// Unique in the workflow.
     #[salvo(schema(pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"))]
     name: String,
-    /// `agent`, `http`, `webhook`, `delay`, `transform`, `decide`, `map`, `wait`, `workflow` or
-    /// `task`.
+    /// `agent`, `http`, `webhook`, `delay`, `transform`, `decide`, `map`, `wait`, `workflow`,
+    /// `emit` or `task`.
     r#type: String,
     /// What the type needs.
     #[salvo(schema(value_type = BTreeMap<String, Json>, required = false))]
@@ -117,6 +122,63 @@ pub(super) struct StepShape {
     /// Of a task: its place in the list of steps, from 0.
     #[salvo(schema(minimum = 0))]
     position: Option<i64>,
+    /// What undoes the step when its run does not complete.
+    #[salvo(schema(value_type = CompensationShape, required = false))]
+    compensate: Option<CompensationShape>,
+}
+
+/// What undoes a step that completed, when its run fails, times out or is cancelled. Its expressions
+/// also see `step.input`, `step.output` and `error`.
+#[derive(ToSchema)]
+#[salvo(schema(name = "Compensation"))]
+#[expect(dead_code, reason = "only its shape is used")]
+struct CompensationShape {
+    /// `agent`, `http`, `webhook`, `transform`, `decide`, `task` or `emit`.
+    r#type: String,
+    /// What the type needs.
+    config: Option<Json>,
+    /// How often and when attempts are made again.
+    retry: Option<Json>,
+    /// Milliseconds that one attempt may take.
+    timeout_ms: Option<i64>,
+    /// `at_least_once` or `at_most_once`.
+    delivery: Option<String>,
+}
+
+/// A step that runs when a run has failed or timed out. Its expressions also see `error`.
+#[derive(ToSchema)]
+#[salvo(schema(name = "FailureStep"))]
+#[expect(dead_code, reason = "only its shape is used")]
+struct FailureStepShape {
+    /// Unique in the workflow.
+    #[salvo(schema(pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"))]
+    name: String,
+    /// `agent`, `http`, `webhook`, `transform`, `decide`, `task` or `emit`.
+    r#type: String,
+    /// What the type needs.
+    config: Option<Json>,
+    /// A CEL expression; the step is skipped when it is false.
+    when: Option<String>,
+    /// How often and when attempts are made again.
+    retry: Option<Json>,
+    /// Milliseconds that one attempt may take.
+    timeout_ms: Option<i64>,
+    /// `at_least_once` or `at_most_once`.
+    delivery: Option<String>,
+}
+
+/// How many runs with the same key there may be at once.
+#[derive(ToSchema)]
+#[salvo(schema(name = "Concurrency"))]
+#[expect(dead_code, reason = "only its shape is used")]
+struct ConcurrencyShape {
+    /// A CEL expression over `input`; absent: all runs of the workflow have the same key.
+    key: Option<String>,
+    #[salvo(schema(minimum = 1, maximum = 10_000))]
+    limit: i64,
+    /// Of one run too many: `queue` (it waits for its turn; the default), `cancel_running` (the
+    /// oldest are cancelled) or `reject` (409).
+    on_limit: Option<String>,
 }
 
 /// Whether the later steps wait for this one.

@@ -10,6 +10,7 @@ mod cancel;
 mod check;
 mod child;
 mod delay;
+mod emit;
 mod end;
 mod finish;
 mod given_back;
@@ -23,10 +24,13 @@ mod seed;
 mod signal;
 mod timers;
 mod turn;
+mod undo;
 mod wait;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use retry::runs_anew;
 
 use crate::instant;
 use crate::{Effect, Event, Plan, Record, RunState, RunStatus, StepKey, Time};
@@ -143,7 +147,8 @@ impl RunState {
 
     /// Closes the call: ends a run whose steps are all over, and says where it stands now.
     fn settle(&mut self, turn: &mut Turn<'_>) -> Decision {
-        if self.begun && self.tally.open == 0 && !self.status.is_terminal() {
+        let done = self.begun && self.tally.open == 0 && self.ending.is_none();
+        if done && !self.status.is_terminal() {
             self.finish(turn);
         }
         if !self.status.is_terminal() {

@@ -77,7 +77,7 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// Compiles a step, without its place in the order. `None` if something is wrong with it.
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<PlannedStep> {
-    site.unavailable(&["queue", "compensate"]);
+    site.unavailable(&["queue"]);
     let when = site.expression("when");
     let own_retry = retry(site);
     let timeout = site.millis("timeout_ms");
@@ -110,6 +110,8 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
         timeout,
         on_error,
         delivery,
+        undo: None,
+        undoes: None,
     })
 }
 

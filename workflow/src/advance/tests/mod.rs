@@ -23,6 +23,7 @@ mod retries;
 mod signals;
 mod store;
 mod timers;
+mod undoing;
 
 use serde_json::{Value, json};
 

@@ -62,5 +62,7 @@ fn workflow_step(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Planned
         timeout: None,
         on_error: OnError::Fail,
         delivery: Delivery::AtLeastOnce,
+        undo: None,
+        undoes: None,
     })
 }
