@@ -63,6 +63,7 @@ pub struct Store {
     /// The agents that this process has called lately.
     pub(crate) agents: crate::agent::Targets,
     pub(crate) workflows: Arc<crate::workflow::Cache>,
+    pub(crate) keys: crate::key::Seen,
     pub(crate) ends: Arc<crate::run::Ends>,
 }
 
@@ -119,6 +120,7 @@ impl Store {
             desk: Arc::new(desk),
             agents: crate::agent::Targets::new(),
             workflows: Arc::default(),
+            keys: crate::key::Seen::default(),
             ends: Arc::default(),
         })
     }

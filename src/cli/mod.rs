@@ -3,6 +3,7 @@
 mod api;
 mod apply;
 mod client;
+mod key;
 mod measure;
 mod migrate;
 mod openapi;
@@ -11,6 +12,7 @@ mod postgres;
 mod print;
 mod pulse;
 mod run;
+mod secret;
 mod up;
 mod version;
 mod worker;
@@ -57,6 +59,10 @@ enum Command {
     Apply(apply::Apply),
     /// Start runs, look at them, cancel and retry them.
     Run(run::Run),
+    /// Make, list and revoke keys of the API, in the database itself.
+    Key(key::KeyCommand),
+    /// Encrypt what is secret anew, under another master key.
+    Secret(secret::Secret),
     /// Print the OpenAPI document of the API.
     Openapi,
     /// Run the private Postgres alone, for tests and tools.
@@ -126,6 +132,8 @@ async fn carry_out(command: Command, given: Given) -> anyhow::Result<()> {
         Command::Migrate(migrate) => migrate.run(given).await,
         Command::Apply(apply) => apply.run(given).await,
         Command::Run(run) => run.run(given).await,
+        Command::Key(key) => key.run(given).await,
+        Command::Secret(secret) => secret.run(given).await,
         Command::Openapi => openapi::run(),
         Command::Postgres(postgres) => postgres.run(given).await,
         Command::Version => version::run(given.json),

@@ -38,8 +38,8 @@ pub(crate) struct Layer {
     /// Whether LISTEN is used [default: true]; false behind a pooler in transaction mode.
     #[arg(long, env = "STEPWELL_DATABASE_LISTEN", value_name = "BOOL")]
     pub(crate) listen: Option<bool>,
-    /// A file with the key that encrypts agents' credentials at rest: 32 bytes, as
-    /// 64 hexadecimal digits or base64.
+    /// A file with the key that encrypts credentials and signing secrets at rest: 32 bytes, as 64
+    /// hexadecimal digits or base64. Further lines hold older keys, which only decrypt.
     #[arg(long, env = "STEPWELL_MASTER_KEY_FILE", value_name = "FILE")]
     pub(crate) master_key_file: Option<PathBuf>,
     /// The key itself, in place of a file: the environment is its place, not the command line.

@@ -19,7 +19,7 @@ pub(crate) struct Layer {
     /// The port to listen on [default: 8080]; 0 takes a free one.
     #[arg(long, env = "STEPWELL_HTTP_PORT", value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// Listen beyond loopback although nobody is asked who they are.
+    /// Listen beyond loopback although nobody is asked who they are (without `--auth keys`).
     #[arg(long, env = "STEPWELL_INSECURE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) insecure: Option<bool>,
 }
@@ -36,14 +36,15 @@ impl Layer {
     /// Checks the values and fills in the defaults.
     ///
     /// # Errors
-    /// An address beyond loopback without `insecure`: there is no authentication yet.
-    pub(crate) fn resolve(self) -> Result<Server, Mistake> {
+    /// An address beyond loopback where nobody is asked (`open`), without `insecure`.
+    pub(crate) fn resolve(self, open: bool) -> Result<Server, Mistake> {
         let host = self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        if !host.is_loopback() && !self.insecure.unwrap_or(false) {
+        if open && !host.is_loopback() && !self.insecure.unwrap_or(false) {
             return Err(Mistake::new(format!(
-                "refusing to listen on {host}: this version asks nobody who they are, so whoever \
-                 reaches the port can start, read and cancel every run. Listen on 127.0.0.1 behind \
-                 a proxy that authenticates, or say --insecure if the network is trusted"
+                "refusing to listen on {host}: nobody is asked who they are, so whoever reaches the \
+                 port can start, read and cancel every run. Ask for keys (--auth keys, and `stepwell \
+                 key create`), listen on 127.0.0.1 behind a proxy that authenticates, or say \
+                 --insecure if the network is trusted"
             )));
         }
         Ok(Server {
@@ -73,7 +74,7 @@ mod tests {
             host: "127.0.0.2".parse().ok(),
             insecure: None,
         };
-        let server = flags.over(file).resolve().map_err(|mistake| mistake.0);
+        let server = flags.over(file).resolve(true).map_err(|mistake| mistake.0);
         assert_eq!(
             server.map(|server| server.address.to_string()),
             Ok("127.0.0.2:1".to_owned())
@@ -86,13 +87,14 @@ mod tests {
             host: "0.0.0.0".parse().ok(),
             ..Layer::default()
         };
-        assert!(open.resolve().is_err());
+        assert!(open.resolve(true).is_err());
+        assert!(open.resolve(false).is_ok(), "with keys it may");
         assert!(
             Layer {
                 insecure: Some(true),
                 ..open
             }
-            .resolve()
+            .resolve(true)
             .is_ok()
         );
         assert!(
@@ -100,7 +102,7 @@ mod tests {
                 host: "::1".parse().ok(),
                 ..Layer::default()
             }
-            .resolve()
+            .resolve(true)
             .is_ok()
         );
     }

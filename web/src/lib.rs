@@ -8,6 +8,7 @@ pub mod actor;
 pub mod agents;
 pub mod answer;
 pub mod app;
+pub mod auth;
 pub mod body;
 pub mod clock;
 pub mod door;
@@ -17,6 +18,7 @@ pub mod extract;
 pub mod head;
 pub mod idempotency;
 pub mod json;
+pub mod keys;
 pub mod labels;
 pub mod leftover;
 pub mod limits;
@@ -29,6 +31,7 @@ pub mod page;
 pub mod path;
 pub mod problem;
 pub mod query;
+mod quiet;
 pub mod request_id;
 pub mod runs;
 pub mod server;
@@ -47,7 +50,8 @@ pub fn api() -> Router {
         Router::with_path("api/v1")
             .push(agents::routes())
             .push(workflows::routes())
-            .push(runs::routes()),
+            .push(runs::routes())
+            .push(keys::routes()),
     )
 }
 

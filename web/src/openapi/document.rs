@@ -6,7 +6,7 @@ use salvo::oapi::{
     Responses, Tag,
 };
 
-use super::optional;
+use super::{access, optional};
 use crate::limits::REQUEST_ID_CHARS_MAX;
 use crate::problem::{self, Kind};
 use crate::system::VERSION;
@@ -26,6 +26,7 @@ const TAGS: &[(&str, &str)] = &[
         "Definitions, their versions, and their execution.",
     ),
     ("Runs", "Executions of a workflow version on an input."),
+    ("Keys", "Keys of the API: who may ask for what."),
 ];
 
 /// Returns the document of these routes.
@@ -45,8 +46,10 @@ pub fn document(api: &Router) -> OpenApi {
         .insert("RequestId".into(), RefOr::Type(request_id()));
     problem::describe(&mut document.components, &mut Operation::new(), Kind::ALL);
     let known = document.components.responses.clone();
-    for item in document.paths.values_mut() {
-        for operation in item.operations.values_mut() {
+    access::schemes(&mut document.components);
+    for (path, item) in document.paths.iter_mut() {
+        for (method, operation) in item.operations.iter_mut() {
+            access::require(method, path, operation);
             illustrate(operation, &known);
             complete(operation);
         }
