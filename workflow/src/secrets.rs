@@ -52,7 +52,7 @@ pub fn mask(text: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
     let mut definition: Value = serde_json::from_str(text.get())?;
     let mut pointers = Vec::new();
     each(&mut definition, &mut |_, pointer, _| {
-        pointers.push(pointer.to_owned())
+        pointers.push(pointer.to_owned());
     });
     let mut masked = text.get().to_owned();
     let word = serde_json::to_string(MASK)?;

@@ -212,7 +212,7 @@ async fn a_master_key_is_replaced_while_processes_run() {
     )
     .unwrap();
     let place = file.path().display().to_string();
-    let rotate = ["secret", "rotate", "--json", "--master-key-file", &place];
+    let rotate = ["secret", "--master-key-file", &place, "rotate", "--json"];
     assert_eq!(
         command(&app, &rotate).await,
         json!({"agents": 1, "workflow_versions": 1})

@@ -169,7 +169,8 @@ mod tests {
     #[tokio::test]
     async fn addresses_without_end_take_memory_within_bounds() {
         let failures = Failures::new();
-        for n in 0..(REMEMBERED_MAX as u32 + 5_000) {
+        let many = u32::try_from(REMEMBERED_MAX).unwrap() + 5_000;
+        for n in 0..many {
             let _ = failures.count(IpAddr::V4(n.into())).await;
         }
         failures.0.kept.run_pending_tasks().await;
