@@ -55,7 +55,8 @@ create unique index workflow_slug on stepwell.workflow (slug) where deleted_at i
 create table stepwell.workflow_version (
     workflow_id  uuid not null references stepwell.workflow,
     version      int not null,
-    definition   json not null,
+    definition   json not null,         -- its signing secrets masked
+    secrets      bytea,                 -- those secrets: XChaCha20-Poly1305, as auth_secret
     content_hash text not null,
     created_by   text not null,
     created_at   timestamptz not null default now(),

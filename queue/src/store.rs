@@ -68,6 +68,7 @@ pub struct Store {
     /// The agents that this process has called lately.
     pub(crate) agents: crate::agent::Targets,
     pub(crate) workflows: Arc<crate::workflow::Cache>,
+    pub(crate) keys: crate::key::Seen,
     pub(crate) ends: Arc<crate::run::Ends>,
     pub(crate) feed: Arc<crate::feed::Feed>,
 }
@@ -127,6 +128,7 @@ impl Store {
             desk: Arc::new(desk),
             agents: crate::agent::Targets::new(),
             workflows: Arc::default(),
+            keys: crate::key::Seen::default(),
             ends: Arc::default(),
             feed: Arc::default(),
         })

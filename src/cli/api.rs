@@ -4,13 +4,15 @@ use stepwell::queue::Store;
 use tokio_util::sync::CancellationToken;
 
 use super::{Given, parts, print};
-use crate::config::{database, process, server};
+use crate::config::{auth, database, process, server};
 use crate::shutdown;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Api {
     #[command(flatten)]
     server: server::Layer,
+    #[command(flatten)]
+    auth: auth::Layer,
     #[command(flatten)]
     database: database::Layer,
     #[command(flatten)]
@@ -25,14 +27,15 @@ impl Api {
     pub(super) async fn run(self, given: Given) -> anyhow::Result<()> {
         let file = given.file;
         let process = self.process.over(file.process).resolve();
-        let server = self.server.over(file.server).resolve()?;
+        let auth = self.auth.over(file.auth).resolve()?;
+        let server = self.server.over(file.server).resolve(auth.is_open())?;
         let database = self.database.over(file.database).resolve()?;
         let stop = shutdown::install()?;
         let store = parts::open(&database)?;
         let allow_private = self.allow_private.or(file.worker.allow_private);
         let allow_private = allow_private.unwrap_or(false);
-        let bound = parts::bind(server, &process, &store, allow_private, &stop).await?;
-        let grpc = parts::bind_grpc(server, &process, &store, &stop)?;
+        let bound = parts::bind(server, auth, &process, &store, allow_private, &stop).await?;
+        let grpc = parts::bind_grpc(server, &process, &bound, &stop)?;
         let url = format!("http://{}", bound.address());
         if given.json {
             let grpc = grpc.address().to_string();

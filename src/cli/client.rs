@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
+
+use crate::config::Mistake;
 
 /// Longer than the longest `wait_ms` that the API takes.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -24,6 +28,15 @@ pub(super) struct ServerArgument {
         global = true
     )]
     server: Url,
+    /// The key of the API, where it asks for one.
+    #[arg(
+        long,
+        env = "STEPWELL_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        global = true
+    )]
+    api_key: Option<SecretString>,
 }
 
 /// A connection to one server.
@@ -44,6 +57,7 @@ impl Client {
     pub(super) fn new(argument: &ServerArgument) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
+            .default_headers(credentials(argument.api_key.as_ref())?)
             // The API is called as it is named, not by way of a proxy that the shell knows.
             .no_proxy()
             .build()
@@ -161,6 +175,18 @@ impl Client {
     }
 }
 
+/// The header with the key.
+fn credentials(key: Option<&SecretString>) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key {
+        let mut value = HeaderValue::from_str(key.expose_secret().trim())
+            .map_err(|_| Mistake::new("the API key is not plain ASCII"))?;
+        value.set_sensitive(true);
+        headers.insert("x-api-key", value);
+    }
+    Ok(headers)
+}
+
 /// Says what RFC 9457 says, each finding on a line.
 fn problem(status: StatusCode, text: &str) -> String {
     let Ok(problem) = serde_json::from_str::<Value>(text) else {
@@ -210,7 +236,11 @@ mod tests {
     fn segments_are_kept_apart() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = "http://127.0.0.1:1/base/".parse().unwrap();
-        let client = Client::new(&ServerArgument { server }).unwrap();
+        let client = Client::new(&ServerArgument {
+            server,
+            api_key: None,
+        })
+        .unwrap();
         let url = client
             .at(&["runs", "a/b"], &[("limit", "3".into())])
             .unwrap();

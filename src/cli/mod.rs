@@ -6,6 +6,7 @@ mod client;
 mod completions;
 mod doctor;
 mod health;
+mod key;
 mod measure;
 mod migrate;
 mod openapi;
@@ -14,6 +15,7 @@ mod postgres;
 mod print;
 mod pulse;
 mod run;
+mod secret;
 mod up;
 mod version;
 mod watch;
@@ -67,6 +69,10 @@ enum Command {
     Health(health::Health),
     /// Print a script that lets a shell complete commands and flags.
     Completions(completions::Completions),
+    /// Make, list and revoke keys of the API, in the database itself.
+    Key(key::KeyCommand),
+    /// Encrypt what is secret anew, under another master key.
+    Secret(secret::Secret),
     /// Print the OpenAPI document of the API.
     Openapi,
     /// Run the private Postgres alone, for tests and tools.
@@ -139,6 +145,8 @@ async fn carry_out(command: Command, given: Given) -> anyhow::Result<()> {
         Command::Doctor(doctor) => doctor.run(given).await,
         Command::Health(health) => health.run(given).await,
         Command::Completions(completions) => completions.run(),
+        Command::Key(key) => key.run(given).await,
+        Command::Secret(secret) => secret.run(given).await,
         Command::Openapi => openapi::run(),
         Command::Postgres(postgres) => postgres.run(given).await,
         Command::Version => version::run(given.json),

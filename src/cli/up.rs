@@ -7,7 +7,7 @@ use stepwell::queue::{Error, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::{Given, measure, parts, print};
-use crate::config::{database, embedded as embedded_config, process, server, worker};
+use crate::config::{auth, database, embedded as embedded_config, process, server, worker};
 use crate::embedded::{Options, Private};
 use crate::shutdown;
 
@@ -19,6 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Up {
     #[command(flatten)]
     server: server::Layer,
+    #[command(flatten)]
+    auth: auth::Layer,
     #[command(flatten)]
     database: database::Layer,
     #[command(flatten)]
@@ -36,7 +38,8 @@ impl Up {
     pub(super) async fn run(self, given: Given) -> anyhow::Result<()> {
         let file = given.file;
         let process = self.process.over(file.process).resolve();
-        let server = self.server.over(file.server).resolve()?;
+        let auth = self.auth.over(file.auth).resolve()?;
+        let server = self.server.over(file.server).resolve(auth.is_open())?;
         let worker = self.worker.over(file.worker).resolve(true, process.grace)?;
         let mut database = self.database.over(file.database).resolve()?;
         let embedded = self.embedded.over(file.embedded);
@@ -59,6 +62,7 @@ impl Up {
         }
         let parts = Parts {
             server,
+            auth,
             worker,
             process,
             database,
@@ -75,6 +79,7 @@ impl Up {
 /// What runs on a database that answers.
 struct Parts {
     server: server::Server,
+    auth: auth::Auth,
     worker: stepwell::worker::WorkerSettings,
     process: process::Process,
     database: database::Database,
@@ -90,8 +95,16 @@ impl Parts {
         let store = parts::open(&self.database)?;
         migrate(&store, stop).await?;
         let allow_private = self.worker.allow_private_networks;
-        let bound = parts::bind(self.server, &self.process, &store, allow_private, stop).await?;
-        let grpc = parts::bind_grpc(self.server, &self.process, &store, stop)?;
+        let bound = parts::bind(
+            self.server,
+            self.auth,
+            &self.process,
+            &store,
+            allow_private,
+            stop,
+        )
+        .await?;
+        let grpc = parts::bind_grpc(self.server, &self.process, &bound, stop)?;
         let runtime = parts::worker(self.worker, &store)?;
         measure::worker(&bound.app().metrics, &runtime);
         announce(&bound, &grpc, private.as_deref(), self.json)?;

@@ -52,8 +52,8 @@ pub(crate) struct Layer {
     /// Whole days that audit records are kept [default: for ever].
     #[arg(long, env = "STEPWELL_AUDIT_RETENTION_DAYS", value_name = "DAYS")]
     pub(crate) audit_retention_days: Option<u16>,
-    /// A file with the key that encrypts agents' credentials at rest: 32 bytes, as
-    /// 64 hexadecimal digits or base64.
+    /// A file with the key that encrypts credentials and signing secrets at rest: 32 bytes, as 64
+    /// hexadecimal digits or base64. Further lines hold older keys, which only decrypt.
     #[arg(long, env = "STEPWELL_MASTER_KEY_FILE", value_name = "FILE")]
     pub(crate) master_key_file: Option<PathBuf>,
     /// The key itself, in place of a file: the environment is its place, not the command line.

@@ -12,6 +12,7 @@
 )]
 
 mod api;
+mod auth;
 mod command;
 mod durability;
 mod engine;

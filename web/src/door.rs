@@ -1,5 +1,5 @@
-//! What every request passes first and every answer last: its id, its log line, its measurement,
-//! the limits on time and number, and the net under panics.
+//! What every request passes first and every answer last: its id, who sent it and whether they may,
+//! its log line, its measurement, the limits on time and number, and the net under panics.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::App;
+use crate::auth::Principal;
+use crate::auth::policy::{self, Need};
 use crate::limits::{REQUEST_TIMEOUT, REQUESTS_MAX};
 use crate::problem::{self, Fault, Kind, Problem};
 use crate::request_id::{self, RequestId};
@@ -54,6 +56,7 @@ impl Door {
                 ));
             }
         };
+        self.admit(req, depot).await?;
         let work = AssertUnwindSafe(ctrl.call_next(req, depot, res)).catch_unwind();
         match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
             Ok(Ok(_)) => Ok(()),
@@ -63,6 +66,28 @@ impl Door {
                 format!("No answer within {} s.", REQUEST_TIMEOUT.as_secs()),
             )),
         }
+    }
+}
+
+impl Door {
+    /// Finds out who asks, and whether they may. The route decides and not the path: a path can be
+    /// written in many ways.
+    async fn admit(&self, req: &Request, depot: &mut Depot) -> Result<(), Problem> {
+        let needed = match req.matched_path() {
+            "" => policy::needed_by_stranger(req.uri().path()),
+            route => policy::needed(req.method(), route),
+        };
+        let Need::Role(role) = needed else {
+            depot.insert_typed(Principal::anonymous());
+            return Ok(());
+        };
+        let from = req.remote_addr().clone().into_std().map(|from| from.ip());
+        let gate = &self.app.gate;
+        let principal = gate.authenticate(req.headers(), from).await?;
+        depot.insert_typed(principal.clone());
+        tracing::Span::current().record("actor", &*principal.name);
+        principal.allow(role)?;
+        Ok(())
     }
 }
 
@@ -84,7 +109,8 @@ impl Handler for Door {
             .insert_typed(id.clone())
             .insert_typed(self.app.clone());
         let span = tracing::info_span!(
-            "request", request_id = id.0, method = %req.method(), path = req.uri().path()
+            "request", request_id = id.0, method = %req.method(), path = req.uri().path(),
+            actor = tracing::field::Empty
         );
         async {
             let passed = match refused {
@@ -109,6 +135,15 @@ impl Handler for Door {
         .await;
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             res.headers_mut().insert(request_id::HEADER, value);
+        }
+        if let Ok(principal) = depot.get_typed::<Principal>()
+            && let Some(budget) = principal.budget
+        {
+            for (name, value) in budget.headers() {
+                if let Ok(value) = HeaderValue::from_str(&value) {
+                    res.headers_mut().insert(name, value);
+                }
+            }
         }
         res.headers_mut().insert(
             http::header::X_CONTENT_TYPE_OPTIONS,

@@ -9,6 +9,7 @@ pub mod agents;
 pub mod answer;
 pub mod app;
 pub mod audit;
+pub mod auth;
 pub mod body;
 pub mod clock;
 pub mod door;
@@ -20,6 +21,7 @@ pub mod grpc;
 pub mod head;
 pub mod idempotency;
 pub mod json;
+pub mod keys;
 pub mod labels;
 pub mod leftover;
 pub mod limits;
@@ -34,6 +36,7 @@ pub mod path;
 pub mod problem;
 pub mod query;
 pub mod queues;
+mod quiet;
 pub mod records;
 pub mod request_id;
 pub mod runs;
@@ -60,7 +63,8 @@ pub fn api() -> Router {
             .push(queues::routes())
             .push(workers::routes())
             .push(audit::routes())
-            .push(events::routes()),
+            .push(events::routes())
+            .push(keys::routes()),
     )
 }
 

@@ -17,6 +17,7 @@ pub mod limits;
 mod payload;
 pub mod plan;
 pub mod retry;
+pub mod secrets;
 pub mod snapshot;
 pub mod state;
 pub mod status;

@@ -12,7 +12,7 @@ use crate::example::Example;
 use crate::moment::Moment;
 
 /// What a client sees in place of credentials, and may send back to keep them.
-pub const MASK: &str = "•••";
+pub use stepwell_workflow::secrets::MASK;
 
 /// An agent to be: what POST and PUT take.
 #[derive(Clone, Debug, Deserialize, ToSchema)]

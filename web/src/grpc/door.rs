@@ -1,5 +1,6 @@
 //! What every call passes: its id, who calls, its log line.
 
+use std::net::IpAddr;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -9,12 +10,14 @@ use http::{HeaderMap, HeaderValue};
 use stepwell_queue::Actor;
 use tonic::body::Body;
 use tonic::codegen::Service;
+use tonic::transport::server::TcpConnectInfo;
 use tower::Layer;
 use tracing::Instrument as _;
 
 use super::status::refuse;
 use crate::App;
-use crate::actor::{ANONYMOUS, traceparent};
+use crate::actor::traceparent;
+use crate::auth::Role;
 use crate::problem::{Fault, Problem};
 use crate::request_id::{self, RequestId};
 
@@ -25,17 +28,31 @@ const CONTRACT: &str = "/stepwell.";
 #[derive(Clone, Debug)]
 pub(super) struct Caller(pub(super) Actor);
 
-/// Says who calls. The one place where a call is let in.
+/// Says who calls, and whether they may. The one place where a call is let in.
 ///
 /// # Errors
 /// The problem that is the answer for whoever may not come in.
-#[expect(clippy::unused_async, reason = "asking who somebody is takes time")]
-async fn admit(_app: &App, headers: &HeaderMap, _method: &str) -> Result<Actor, Problem> {
+async fn admit(
+    app: &App,
+    headers: &HeaderMap,
+    from: Option<IpAddr>,
+    method: &str,
+) -> Result<Actor, Problem> {
+    let principal = app.gate.authenticate(headers, from).await?;
+    principal.allow(role(method))?;
     Ok(Actor {
-        name: ANONYMOUS.into(),
+        name: principal.name.to_string(),
         request_id: None,
         traceparent: traceparent(headers),
     })
+}
+
+/// The role that a call needs: what only looks on is for everybody.
+fn role(method: &str) -> Role {
+    match method.rsplit('/').next() {
+        Some("GetWorkflowStatus" | "WatchExecution") => Role::Viewer,
+        _ => Role::Operator,
+    }
 }
 
 /// Puts the door before a service.
@@ -94,6 +111,11 @@ where
 {
     let begun = Instant::now();
     let method = request.uri().path().to_owned();
+    let connection = request.extensions().get::<TcpConnectInfo>();
+    let from = connection.and_then(TcpConnectInfo::remote_addr);
+    let from = from.map(|address| address.ip());
+    // The request itself cannot be shared while somebody asks who sent it.
+    let headers = request.headers().clone();
     let (id, refused) = match RequestId::choose_from(request.headers()) {
         Ok(id) => (id, None),
         Err(detail) => {
@@ -105,7 +127,7 @@ where
     async {
         let admitted = match refused {
             Some(problem) => Err(problem),
-            None if method.starts_with(CONTRACT) => admit(&app, request.headers(), &method).await,
+            None if method.starts_with(CONTRACT) => admit(&app, &headers, from, &method).await,
             None => Ok(Actor::default()),
         };
         let mut response = match admitted {

@@ -1,8 +1,8 @@
 //! The listening socket of the gRPC door, and its graceful end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use stepwell_queue::Store;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
@@ -23,13 +23,14 @@ pub struct Bound {
     app: App,
 }
 
-/// Binds the socket that `options` name. From now on connections wait in its queue.
+/// Binds the socket that `options` name. From now on connections wait in its queue. Whoever may come in
+/// is who may come in by REST: both doors count the same attempts and requests.
 ///
 /// # Errors
 /// [`ServeError::Bind`] when the address is taken or not ours.
 pub fn bind(
     options: WebOptions,
-    store: Store,
+    rest: &App,
     shutdown: CancellationToken,
 ) -> Result<Bound, ServeError> {
     let address = options.listen;
@@ -38,7 +39,11 @@ pub fn bind(
         .map_err(refused)?
         .with_nodelay(Some(true));
     let address = incoming.local_addr().map_err(refused)?;
-    let app = App::new(options, store, None, shutdown);
+    let app = App {
+        options: Arc::new(options),
+        shutdown,
+        ..rest.clone()
+    };
     Ok(Bound {
         incoming,
         address,

@@ -7,8 +7,8 @@ use salvo::oapi::{
     RefOr, Responses, Schema, Tag,
 };
 
-use super::optional;
 use super::plain::plain;
+use super::{access, optional};
 use crate::limits::{PARAMETER_CHARS_MAX, REQUEST_ID_CHARS_MAX};
 use crate::problem::{self, Kind};
 use crate::system::VERSION;
@@ -36,6 +36,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Workers", "Processes that drive runs."),
     ("Audit", "Who changed what, and when."),
     ("Events", "What happens, as it happens."),
+    ("Keys", "Keys of the API: who may ask for what."),
 ];
 
 /// Returns the document of these routes.
@@ -55,8 +56,10 @@ pub fn document(api: &Router) -> OpenApi {
         .insert("RequestId".into(), RefOr::Type(request_id()));
     problem::describe(&mut document.components, &mut Operation::new(), Kind::ALL);
     let known = document.components.responses.clone();
-    for item in document.paths.values_mut() {
-        for operation in item.operations.values_mut() {
+    access::schemes(&mut document.components);
+    for (path, item) in document.paths.iter_mut() {
+        for (method, operation) in item.operations.iter_mut() {
+            access::require(method, path, operation);
             illustrate(operation, &known);
             operation.parameters.iter_inline_mut().for_each(bound);
             complete(operation);

@@ -61,6 +61,8 @@ pub async fn replace_workflow(
             body: Workflow::of(*workflow)?,
         }),
         Replaced::AgentsGone(gone) => Err(Checked::without(&checked.agents, &gone)),
+        Replaced::SecretsNeeded(places) => Err(Checked::nothing_kept(&checked.secrets, &places)),
+        Replaced::NoMasterKey => Err(Checked::no_master_key(&checked.secrets)),
         Replaced::NotFound => Err(Problem::not_found("workflow", &id.0)),
         Replaced::Stale { revision } => Err(stale(revision)),
         Replaced::Replayed(_) | Replaced::KeyReused => {

@@ -53,9 +53,9 @@ struct DocumentShape {
     max_parallel: Option<i64>,
     /// Steps that run, one after the other, when a run has failed or timed out and is undone.
     #[salvo(schema(value_type = Vec<FailureStepShape>, required = false))]
-    on_failure: Option<Vec<FailureStepShape>>,
+    on_failure: Option<Json>,
     #[salvo(schema(value_type = ConcurrencyShape, required = false))]
-    concurrency: Option<ConcurrencyShape>,
+    concurrency: Option<Json>,
     labels: Option<BTreeMap<String, String>>,
 }
 
@@ -124,7 +124,7 @@ pub(super) struct StepShape {
     position: Option<i64>,
     /// What undoes the step when its run does not complete.
     #[salvo(schema(value_type = CompensationShape, required = false))]
-    compensate: Option<CompensationShape>,
+    compensate: Option<Json>,
 }
 
 /// What undoes a step that completed, when its run fails, times out or is cancelled. Its expressions
@@ -136,12 +136,16 @@ struct CompensationShape {
     /// `agent`, `http`, `webhook`, `transform`, `decide`, `task` or `emit`.
     r#type: String,
     /// What the type needs.
+    #[salvo(schema(value_type = BTreeMap<String, Json>, required = false))]
     config: Option<Json>,
     /// How often and when attempts are made again.
+    #[salvo(schema(value_type = RetryConfig, required = false))]
     retry: Option<Json>,
     /// Milliseconds that one attempt may take.
+    #[salvo(schema(value_type = i64, required = false, minimum = 1, maximum = 31_622_400_000_i64))]
     timeout_ms: Option<i64>,
     /// `at_least_once` or `at_most_once`.
+    #[salvo(schema(value_type = Delivery, required = false))]
     delivery: Option<String>,
 }
 
@@ -156,14 +160,19 @@ struct FailureStepShape {
     /// `agent`, `http`, `webhook`, `transform`, `decide`, `task` or `emit`.
     r#type: String,
     /// What the type needs.
+    #[salvo(schema(value_type = BTreeMap<String, Json>, required = false))]
     config: Option<Json>,
     /// A CEL expression; the step is skipped when it is false.
+    #[salvo(schema(value_type = String, required = false))]
     when: Option<String>,
     /// How often and when attempts are made again.
+    #[salvo(schema(value_type = RetryConfig, required = false))]
     retry: Option<Json>,
     /// Milliseconds that one attempt may take.
+    #[salvo(schema(value_type = i64, required = false, minimum = 1, maximum = 31_622_400_000_i64))]
     timeout_ms: Option<i64>,
     /// `at_least_once` or `at_most_once`.
+    #[salvo(schema(value_type = Delivery, required = false))]
     delivery: Option<String>,
 }
 
@@ -173,12 +182,24 @@ struct FailureStepShape {
 #[expect(dead_code, reason = "only its shape is used")]
 struct ConcurrencyShape {
     /// A CEL expression over `input`; absent: all runs of the workflow have the same key.
+    #[salvo(schema(value_type = String, required = false))]
     key: Option<String>,
     #[salvo(schema(minimum = 1, maximum = 10_000))]
     limit: i64,
     /// Of one run too many: `queue` (it waits for its turn; the default), `cancel_running` (the
     /// oldest are cancelled) or `reject` (409).
+    #[salvo(schema(value_type = OnLimit, required = false))]
     on_limit: Option<String>,
+}
+
+/// What becomes of one run too many.
+#[derive(ToSchema)]
+#[salvo(schema(name = "OnLimit", rename_all = "snake_case"))]
+#[expect(dead_code, reason = "only its shape is used")]
+enum OnLimit {
+    Queue,
+    CancelRunning,
+    Reject,
 }
 
 /// Whether the later steps wait for this one.
