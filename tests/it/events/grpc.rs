@@ -93,7 +93,15 @@ async fn an_execution_is_streamed_from_pending_to_its_end() {
             .unwrap();
         let last = rest(&mut stream).await;
         let types: Vec<_> = last.iter().map(|update| update.r#type.as_str()).collect();
-        assert_eq!(types, ["step.completed", "step.completed", "run.completed"]);
+        assert_eq!(
+            types,
+            [
+                "signal.received",
+                "step.completed",
+                "step.completed",
+                "run.completed"
+            ]
+        );
         let end = last.last().unwrap();
         assert_eq!(end.status(), ExecutionStatus::Completed);
         let over = client

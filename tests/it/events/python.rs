@@ -51,7 +51,7 @@ async fn run(command: &mut Command) -> String {
 async fn a_client_that_uses_reflection_does_everything() {
     let python = python().await;
     with_app(async |app| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/grpc_reflection.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/by_reflection.py");
         let mut client = Command::new(&python);
         client
             .arg(script)

@@ -45,7 +45,15 @@ async fn a_run_is_told_to_its_end_and_again_from_any_place() {
             .await
             .of(202);
         let rest = stream.types().await;
-        assert_eq!(rest, ["step.completed", "step.completed", "run.completed"]);
+        assert_eq!(
+            rest,
+            [
+                "signal.received",
+                "step.completed",
+                "step.completed",
+                "run.completed"
+            ]
+        );
         let whole = app.api.audit(&id).await;
         let mut again = Stream::open(&app.api, &path, Some("2")).await;
         for record in &whole[2..] {
@@ -165,7 +173,7 @@ async fn a_listener_that_does_not_read_delays_nobody() {
         let steps = json!([
             {"name": "ask", "type": "wait", "config": {"signal": "go"}},
             {"name": "m", "type": "map", "config": {"items": "${input.items}",
-             "step": {"name": "i", "type": "transform", "config": {"value": "${item}"}}}},
+             "step": {"type": "transform", "config": {"value": "${item}"}}}},
         ]);
         app.api.workflow("w", steps).await;
         let items: Vec<u32> = (0..1_000).collect();

@@ -141,7 +141,7 @@ where
                     request_id: Some(id.0.clone()),
                     ..Actor::default()
                 };
-                refuse(problem, &actor).into_http()
+                refuse(&problem, &actor).into_http()
             }
         };
         if let Ok(value) = HeaderValue::from_str(&id.0) {

@@ -44,7 +44,7 @@ pub(super) async fn execute(
         Ok(Some(watch)) => updates(app, watch, ExecutionStatus::Pending),
         Ok(None) => futures::stream::empty().boxed(),
         Err(problem) => {
-            let status = super::refuse(problem, &actor);
+            let status = super::refuse(&problem, &actor);
             futures::stream::iter([Err(status)]).boxed()
         }
     };

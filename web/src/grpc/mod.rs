@@ -82,7 +82,7 @@ impl WorkflowService for Workflows {
         let actor = caller(&request);
         execute::execute(&self.app, request, actor.clone())
             .await
-            .map_err(|problem| refuse(problem, &actor))
+            .map_err(|problem| refuse(&problem, &actor))
     }
 
     async fn get_workflow_status(
@@ -93,7 +93,7 @@ impl WorkflowService for Workflows {
         let answer = get::get(&self.app, &request.into_inner()).await;
         answer
             .map(Response::new)
-            .map_err(|problem| refuse(problem, &actor))
+            .map_err(|problem| refuse(&problem, &actor))
     }
 
     async fn watch_execution(
@@ -104,7 +104,7 @@ impl WorkflowService for Workflows {
         let answer = watch::watch(&self.app, &request.into_inner()).await;
         answer
             .map(Response::new)
-            .map_err(|problem| refuse(problem, &actor))
+            .map_err(|problem| refuse(&problem, &actor))
     }
 
     async fn cancel_execution(
@@ -115,7 +115,7 @@ impl WorkflowService for Workflows {
         let answer = cancel::cancel(&self.app, request.into_inner(), actor.clone()).await;
         answer
             .map(Response::new)
-            .map_err(|problem| refuse(problem, &actor))
+            .map_err(|problem| refuse(&problem, &actor))
     }
 
     async fn retry_execution(
@@ -126,7 +126,7 @@ impl WorkflowService for Workflows {
         let answer = retry::retry(&self.app, request.into_inner(), actor.clone()).await;
         answer
             .map(Response::new)
-            .map_err(|problem| refuse(problem, &actor))
+            .map_err(|problem| refuse(&problem, &actor))
     }
 
     async fn signal_execution(
@@ -137,6 +137,6 @@ impl WorkflowService for Workflows {
         let answer = signal::signal(&self.app, request.into_inner(), actor.clone()).await;
         answer
             .map(Response::new)
-            .map_err(|problem| refuse(problem, &actor))
+            .map_err(|problem| refuse(&problem, &actor))
     }
 }

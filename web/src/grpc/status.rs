@@ -13,7 +13,7 @@ use crate::problem::{Kind, Problem};
 const DOMAIN: &str = "stepwell";
 
 /// Turns a problem into the status that says it. The cause goes to the log.
-pub(super) fn refuse(problem: Problem, actor: &Actor) -> Status {
+pub(super) fn refuse(problem: &Problem, actor: &Actor) -> Status {
     problem.log();
     let kind = problem.kind();
     let mut details = ErrorDetails::new();
@@ -74,7 +74,7 @@ mod tests {
             request_id: Some("r-1".into()),
             ..Actor::default()
         };
-        let status = refuse(problem, &actor);
+        let status = refuse(&problem, &actor);
         assert_eq!(status.code(), Code::InvalidArgument);
         let details = status.get_error_details();
         let info = details.error_info();
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn whoever_may_come_back_hears_when() {
         let problem = Problem::new(Kind::Unavailable, "away");
-        let status = refuse(problem, &Actor::default());
+        let status = refuse(&problem, &Actor::default());
         assert_eq!(status.code(), Code::Unavailable);
         assert!(status.get_error_details().retry_info().is_some());
     }

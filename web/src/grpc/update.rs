@@ -78,7 +78,7 @@ impl Following {
                 Ok(None) => {}
                 Err(error) => {
                     let actor = stepwell_queue::Actor::default();
-                    return Some(Err(super::refuse(error.into(), &actor)));
+                    return Some(Err(super::refuse(&error.into(), &actor)));
                 }
             }
         }

@@ -1,6 +1,6 @@
 """Executes a workflow over gRPC, knowing only the two addresses: the contract comes by reflection.
 
-usage: grpc_reflection.py http://127.0.0.1:8080/ 127.0.0.1:50051
+usage: by_reflection.py http://127.0.0.1:8080/ 127.0.0.1:50051
 """
 
 import json
