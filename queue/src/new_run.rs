@@ -31,6 +31,8 @@ pub struct NewRun {
     pub timeout_ms: Option<i64>,
     pub labels: BTreeMap<String, String>,
     pub dedupe_key: Option<String>,
+    /// Where its end is told; needs a master key, which signs it.
+    pub callback_url: Option<String>,
     pub parent: Option<Parent>,
     /// Whether the run's end is announced by NOTIFY, because somebody waits for it.
     pub awaited: bool,

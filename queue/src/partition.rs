@@ -54,6 +54,7 @@ impl Store {
         transaction.commit().await?;
         drop(connection);
         self.purge().await?;
+        self.purge_deliveries().await?;
         for table in self.partition_alarm().await? {
             tracing::error!(
                 table,

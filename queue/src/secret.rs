@@ -38,7 +38,7 @@ impl Cipher {
     /// # Errors
     /// A sentence that says what a key looks like; the key is not in it.
     pub fn new(master_key: &SecretString) -> Result<Self, String> {
-        let key = decode(master_key.expose_secret().trim()).ok_or(
+        let key = key_bytes(master_key.expose_secret()).ok_or(
             "the master key must be 32 bytes, as 64 hexadecimal digits or as base64; \
              `openssl rand -base64 32` makes one",
         )?;
@@ -96,7 +96,9 @@ impl Cipher {
     }
 }
 
-fn decode(text: &str) -> Option<[u8; KEY_BYTES]> {
+/// Reads a key as it is written.
+pub(crate) fn key_bytes(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let text = text.trim();
     if text.len() == 2 * KEY_BYTES {
         let mut key = [0; KEY_BYTES];
         for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {

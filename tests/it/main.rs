@@ -15,6 +15,7 @@ mod api;
 mod command;
 mod durability;
 mod engine;
+mod events_out;
 mod harness;
 mod queue;
 mod repository;

@@ -31,7 +31,9 @@ pub mod problem;
 pub mod query;
 pub mod request_id;
 pub mod runs;
+pub mod schedules;
 pub mod server;
+pub mod subscriptions;
 pub mod system;
 pub mod workflows;
 
@@ -47,7 +49,9 @@ pub fn api() -> Router {
         Router::with_path("api/v1")
             .push(agents::routes())
             .push(workflows::routes())
-            .push(runs::routes()),
+            .push(runs::routes())
+            .push(schedules::routes())
+            .push(subscriptions::routes()),
     )
 }
 

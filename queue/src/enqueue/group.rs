@@ -199,7 +199,7 @@ async fn write_once(link: &mut Link, runs: &[&NewRun]) -> Result<Vec<Option<Enqu
     let keyed: Vec<_> = (0..runs.len())
         .filter(|n| !refused.contains(n) && has_key(runs[*n]))
         .collect();
-    if keyed.is_empty() {
+    if keyed.is_empty() && runs.iter().all(|run| run.callback_url.is_none()) {
         write::insert_runs(connection, RunColumns::of(runs.iter().copied())).await?;
         return Ok(vec![Some(Enqueued::Created); runs.len()]);
     }
@@ -214,7 +214,9 @@ async fn write_once(link: &mut Link, runs: &[&NewRun]) -> Result<Vec<Option<Enqu
         .map(|n| runs[n])
         .collect();
     if !admitted.is_empty() {
-        write::insert_runs(&mut transaction, RunColumns::of(admitted.into_iter())).await?;
+        let columns = RunColumns::of(admitted.iter().copied());
+        write::insert_runs(&mut transaction, columns).await?;
+        write::keep_callbacks(&mut transaction, admitted.into_iter()).await?;
     }
     transaction.commit().await?;
     let mut outcomes = Vec::with_capacity(runs.len());

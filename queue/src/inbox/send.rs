@@ -73,18 +73,8 @@ impl Store {
             return Ok(false);
         };
         self.tell_watchers(std::iter::once(run_id));
-        if cancelled.awaited {
-            self.announce(Hint::Ended {
-                run_ids: vec![run_id],
-            });
-        }
-        if let Some(queue) = cancelled.parent_queue {
-            self.announce(Hint::Work { queue });
-        }
-        if let Some(parent) = cancelled.parent_leased {
-            self.announce(Hint::Inbox {
-                run_ids: vec![parent],
-            });
+        for hint in cancelled.hints(run_id) {
+            self.announce(hint);
         }
         Ok(true)
     }

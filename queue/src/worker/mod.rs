@@ -96,6 +96,12 @@ impl Store {
         life.tasks.spawn(watch::run(Arc::clone(&life)));
         life.tasks
             .spawn(crate::partition::maintain(self.clone(), life.ended.clone()));
+        life.tasks.spawn(crate::schedule::clock::run(
+            self.clone(),
+            life.ended.clone(),
+        ));
+        life.tasks
+            .spawn(crate::outbox::run(self.clone(), life.ended.clone()));
         Ok(Worker { life, lanes })
     }
 }

@@ -60,6 +60,7 @@ impl Driver {
             timeout_ms: None,
             labels: BTreeMap::new(),
             dedupe_key: None,
+            callback_url: None,
             parent,
             awaited: false,
             actor: Actor {

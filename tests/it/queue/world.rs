@@ -153,6 +153,7 @@ pub(crate) fn new_run() -> NewRun {
         timeout_ms: None,
         labels: BTreeMap::new(),
         dedupe_key: None,
+        callback_url: None,
         parent: None,
         awaited: false,
         actor: actor(),

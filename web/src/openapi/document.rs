@@ -26,6 +26,8 @@ const TAGS: &[(&str, &str)] = &[
         "Definitions, their versions, and their execution.",
     ),
     ("Runs", "Executions of a workflow version on an input."),
+    ("Schedules", "What starts runs by the clock."),
+    ("Subscriptions", "Who hears of what happens."),
 ];
 
 /// Returns the document of these routes.

@@ -8,7 +8,7 @@ pub mod create;
 pub mod execute;
 pub mod get;
 pub mod id;
-mod input;
+pub(crate) mod input;
 pub mod limits;
 pub mod list;
 pub mod order;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::input::check_input;
 use super::limits::{DEDUPE_KEY_CHARS_MAX, PRIORITY_MAX, QUEUE_CHARS_MAX};
+use crate::agents::check::url_fault;
 use crate::example::Example;
 use crate::json::{Json, given};
 use crate::labels;
@@ -53,6 +54,11 @@ pub struct ExecuteInput {
     #[serde(default)]
     #[salvo(schema(max_length = 255))]
     pub dedupe_key: Option<String>,
+    /// Where the end of the run is told: the event of it is sent there as to a subscriber, signed
+    /// with the secret that is derived from the master key.
+    #[serde(default)]
+    #[salvo(schema(max_length = 2048))]
+    pub callback_url: Option<String>,
 }
 
 /// A run of a workflow that the body names.
@@ -91,6 +97,11 @@ pub struct RunInput {
     #[serde(default)]
     #[salvo(schema(max_length = 255))]
     pub dedupe_key: Option<String>,
+    /// Where the end of the run is told: the event of it is sent there as to a subscriber, signed
+    /// with the secret that is derived from the master key.
+    #[serde(default)]
+    #[salvo(schema(max_length = 2048))]
+    pub callback_url: Option<String>,
 }
 
 impl Example for ExecuteInput {
@@ -118,6 +129,7 @@ impl RunInput {
             labels: self.labels,
             timeout_ms: self.timeout_ms,
             dedupe_key: self.dedupe_key,
+            callback_url: self.callback_url,
         };
         (self.workflow, order)
     }
@@ -175,6 +187,9 @@ impl ExecuteInput {
             let detail = format!("must have 1 to {DEDUPE_KEY_CHARS_MAX} characters");
             fault("dedupe_key", detail);
         }
+        if let Some(detail) = self.callback_url.as_deref().and_then(url_fault) {
+            fault("callback_url", detail);
+        }
         let labels = self.labels.unwrap_or_default();
         labels::check(&labels, &format!("{pointer}/labels"), faults);
         let input_at = format!("{pointer}/{}", occasion.input_field);
@@ -195,6 +210,7 @@ impl ExecuteInput {
             timeout_ms: self.timeout_ms,
             labels,
             dedupe_key: self.dedupe_key,
+            callback_url: self.callback_url,
             parent: None,
             awaited: false,
             actor: occasion.actor.clone(),
