@@ -63,7 +63,9 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let what = json!({"delivery_id": delivery_id, "event_id": event_id});
-        subscription::note(&mut transaction, id, "subscription.tested", what, actor).await?;
+        if !subscription::note(&mut transaction, id, "subscription.tested", what, actor).await? {
+            return Ok(Asked::NotFound);
+        }
         let asked = read::one(&mut transaction, id, delivery_id).await?;
         transaction.commit().await?;
         self.announce_deliveries(delivery_id);
@@ -103,14 +105,16 @@ impl Store {
             return Ok(Asked::NotFound);
         }
         let what = json!({"delivery_id": delivery_id});
-        subscription::note(
+        let noted = subscription::note(
             &mut transaction,
             subscription_id,
             "subscription.redelivered",
             what,
             actor,
-        )
-        .await?;
+        );
+        if !noted.await? {
+            return Ok(Asked::NotFound);
+        }
         let asked = read::one(&mut transaction, subscription_id, delivery_id).await?;
         transaction.commit().await?;
         self.announce_deliveries(delivery_id);

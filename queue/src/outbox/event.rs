@@ -195,3 +195,79 @@ fn of_other(record: &FeedRecord) -> serde_json::Result<Box<RawValue>> {
         request_id: record.request_id.as_deref(),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn record(entity_type: &str, action: &str, detail: &str) -> FeedRecord {
+        FeedRecord {
+            id: Uuid::from_u128(1),
+            at: "2026-03-01T12:00:00Z".parse().unwrap(),
+            entity_type: entity_type.into(),
+            entity_id: Uuid::from_u128(2),
+            sequence: 3,
+            step: None,
+            action: action.into(),
+            before: None,
+            after: None,
+            detail: Some(RawValue::from_string(detail.to_owned()).unwrap()),
+            actor: "tester".into(),
+            request_id: None,
+            workflow_id: Some(Uuid::from_u128(4)),
+            workflow_name: Some("order".into()),
+        }
+    }
+
+    #[test]
+    fn what_a_step_emits_goes_out_as_it_says() {
+        let detail = format!(
+            r#"{{"event_id": "{}", "type": "com.example.paid", "data": {{"amount": 1.50}}}}"#,
+            Uuid::from_u128(9)
+        );
+        let emitted = record("step", EMITTED, &detail);
+        let kind = kind(&emitted).unwrap();
+        assert_eq!(kind, "com.example.paid");
+        let event = event(kind, &emitted, &HashMap::new()).unwrap();
+        assert_eq!(event.id, Uuid::from_u128(9));
+        assert_eq!(event.data.get(), r#"{"amount": 1.50}"#);
+        assert_eq!(event.source, "/api/v1/workflows/order");
+        assert_eq!(event.subject, Some(Uuid::from_u128(2).to_string()));
+        // One that says nothing of use is no event.
+        assert_eq!(super::kind(&record("step", EMITTED, "{}")), None);
+    }
+
+    #[test]
+    fn subscribers_hear_of_all_but_subscriptions() {
+        let failed = kind(&record("run", "run.failed", "null"));
+        assert_eq!(failed.as_deref(), Some("stepwell.run.failed"));
+        let tested = kind(&record("subscription", "subscription.tested", "null"));
+        assert_eq!(tested, None);
+    }
+
+    #[test]
+    fn a_listener_hears_of_its_workflow_and_its_time() {
+        let failed = record("run", "run.failed", "null");
+        let listener = |workflow: Option<&str>, since: &str| Listener {
+            id: Uuid::nil(),
+            event_types: vec!["stepwell.run.*".into()],
+            workflow: workflow.map(str::to_owned),
+            since: since.parse().unwrap(),
+        };
+        let id = Uuid::from_u128(4).to_string();
+        for (workflow, since, hears) in [
+            (None, "2026-03-01T11:00:00Z", true),
+            (Some("order"), "2026-03-01T11:00:00Z", true),
+            (Some(id.as_str()), "2026-03-01T11:00:00Z", true),
+            (Some("other"), "2026-03-01T11:00:00Z", false),
+            (None, "2026-03-01T13:00:00Z", false),
+        ] {
+            let heard = listener(workflow, since).hears("stepwell.run.failed", &failed);
+            assert_eq!(heard, hears, "{workflow:?} {since}");
+        }
+        let of_steps =
+            listener(None, "2026-03-01T11:00:00Z").hears("stepwell.step.failed", &failed);
+        assert!(!of_steps);
+    }
+}

@@ -48,6 +48,17 @@ impl Store {
         })
     }
 
+    /// Lets others lead at once.
+    pub(super) async fn leave_outbox(&self, me: Uuid) -> Result<(), Error> {
+        sqlx::query!(
+            "update stepwell.outbox set leader = null, leads_until = now() where leader = $1",
+            me
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Puts the cursor to the end of the trail while nobody hears of anything. `end`: read before.
     pub(super) async fn rest_outbox(&self, me: Uuid, end: &str) -> Result<(), Error> {
         sqlx::query!(

@@ -50,11 +50,14 @@ pub(crate) async fn run(store: Store, stop: CancellationToken) {
             }
         };
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
             () = store.desk.closing.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
             () = changed(&mut hints) => {}
         }
+    }
+    if let Err(error) = store.leave_outbox(me).await {
+        tracing::debug!(%error, "the others find out by themselves that nobody leads");
     }
 }
 

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, Postgres, Transaction};
 use stepwell_workflow::Time;
 use uuid::Uuid;
@@ -343,12 +346,12 @@ fn labels(new: &NewSchedule) -> Value {
         .collect()
 }
 
-/// What clients decide about it, as the audit log shows it.
+/// What clients decide about it, as the audit log shows it: of the input, that it is another.
 fn shown(schedule: &Schedule) -> Value {
-    // As it was written: a number keeps its digits.
+    let input = Sha256::digest(schedule.input.get());
     json!({
         "name": schedule.name, "workflow": schedule.workflow, "version": schedule.version,
-        "input": schedule.input.get(), "cron": schedule.cron, "time_zone": schedule.time_zone,
+        "input_sha256": STANDARD.encode(input), "cron": schedule.cron, "time_zone": schedule.time_zone,
         "overlap": schedule.overlap, "catch_up": schedule.catch_up, "labels": schedule.labels,
         "queue": schedule.queue, "priority": schedule.priority, "status": schedule.status,
     })

@@ -193,21 +193,26 @@ impl Store {
         secret: &SecretString,
         actor: &Actor,
     ) -> Result<Changed, Error> {
-        let Some(before) = self.subscription(id).await? else {
-            return Ok(Changed::NotFound);
-        };
-        let new = NewSubscription {
-            name: before.name,
-            url: before.url,
-            event_types: before.event_types,
-            workflow: before.workflow,
-            secret: NewSecret::Set(secret.clone()),
-            active: before.status == "active",
-        };
-        // Changed in between: the same with what it is now.
-        let expected = [before.revision];
-        self.replace_subscription(id, now, &new, Some(&expected), actor)
-            .await
+        loop {
+            let Some(before) = self.subscription(id).await? else {
+                return Ok(Changed::NotFound);
+            };
+            let new = NewSubscription {
+                name: before.name,
+                url: before.url,
+                event_types: before.event_types,
+                workflow: before.workflow,
+                secret: NewSecret::Set(secret.clone()),
+                active: before.status == "active",
+            };
+            let expected = [before.revision];
+            let changed = self.replace_subscription(id, now, &new, Some(&expected), actor);
+            match changed.await? {
+                // Changed in between: again, with what it is now.
+                Changed::Stale { .. } => {}
+                answer => return Ok(answer),
+            }
+        }
     }
 
     /// Deletes a subscription, with its deliveries.
@@ -322,20 +327,24 @@ pub(crate) async fn disable(
     Ok(true)
 }
 
-/// Writes down that something was asked of a subscription, in the transaction of that.
+/// Writes down that something was asked of a subscription, in the transaction of that; `false` when
+/// it is gone.
 pub(crate) async fn note(
     connection: &mut PgConnection,
     id: Uuid,
     action: &str,
     what: Value,
     actor: &Actor,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let sequence = sqlx::query_scalar!(
         "update stepwell.subscription set sequence = sequence + 1 where id = $1 returning sequence",
         id
     )
-    .fetch_one(&mut *connection)
+    .fetch_optional(&mut *connection)
     .await?;
+    let Some(sequence) = sequence else {
+        return Ok(false);
+    };
     let entry = Entry {
         entity_type: ENTITY,
         entity_id: id,
@@ -345,7 +354,8 @@ pub(crate) async fn note(
         after: Some(what),
         actor,
     };
-    audit::write(connection, entry).await
+    audit::write(connection, entry).await?;
+    Ok(true)
 }
 
 /// Takes the subscription's row for the length of the transaction. The inner `Err` is the answer of

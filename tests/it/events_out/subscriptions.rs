@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::receiver::SECRET;
-use crate::harness::{App, Database, with_app};
+use crate::harness::{App, Database, Process, with_app};
 
 #[tokio::test]
 async fn a_subscription_is_made_read_changed_and_deleted() {
@@ -73,11 +73,18 @@ async fn every_broken_rule_of_a_subscription_is_listed() {
 
 #[tokio::test]
 async fn without_a_master_key_nothing_that_is_signed_is_taken() {
-    let mut app = App::on(
-        Database::migrated().await,
-        &[("STEPWELL_MASTER_KEY_FILE", "")],
-    );
-    app.api().await;
+    let mut app = App::on(Database::migrated().await, &[]);
+    let variables = app.variables();
+    let keyless = variables
+        .iter()
+        .filter(|(name, _)| name != "STEPWELL_MASTER_KEY_FILE");
+    let keyless: Vec<_> = keyless
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let port = app.port.to_string();
+    app.processes
+        .push(Process::spawn("api", &["api", "--port", &port], &keyless));
+    app.ready().await;
     let body = json!({"url": "http://127.0.0.1:9/", "event_types": ["*"], "secret": SECRET});
     app.api
         .post("subscriptions", body)
