@@ -53,7 +53,7 @@ impl Lanes {
         self.0.entry(lane).or_default().in_flight += 1;
     }
 
-    pub(super) fn note(&mut self, ended: Result<Settled, JoinError>) {
+    pub(super) fn note(&mut self, ended: &Result<Settled, JoinError>) {
         let Ok(settled) = ended else {
             // A task that panicked is a fault of ours; its lane is not known, so all begin anew.
             tracing::error!("an attempt to deliver broke off");
@@ -91,12 +91,12 @@ mod tests {
             assert_eq!(room_of(&lanes, lane), LANE_MAX - begun);
         }
         for _ in 0..LANE_MAX {
-            lanes.note(ended(false));
+            lanes.note(&ended(false));
         }
         assert_eq!(room_of(&lanes, lane), LANE_FAILED_MAX);
         lanes.begin(lane);
         assert_eq!(room_of(&lanes, lane), 0);
-        lanes.note(ended(true));
+        lanes.note(&ended(true));
         assert_eq!(room_of(&lanes, lane), LANE_MAX);
         assert!(lanes.0.is_empty());
     }

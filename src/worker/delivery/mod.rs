@@ -43,10 +43,10 @@ pub(super) async fn run(store: Store, outbound: Outbound, stop: CancellationToke
             () = stop.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
             () = work.wait() => {}
-            Some(ended) = flights.join_next() => lanes.note(ended),
+            Some(ended) = flights.join_next() => lanes.note(&ended),
         }
         while let Some(ended) = flights.try_join_next() {
-            lanes.note(ended);
+            lanes.note(&ended);
         }
     }
     let rest = async { while flights.join_next().await.is_some() {} };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::receiver::{SECRET, delivery, event, is_signed, quick, subscribe, told_of};
+use super::receiver::{SECRET, delivery, event, is_signed, quick, retrying, subscribe, told_of};
 use crate::harness::{Agent, Reply, with_app};
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_failed_delivery_is_tried_again_under_the_same_id() {
         app.api.execute("quick", json!({"n": 1})).await;
         let begun = Instant::now();
         let first = event(&agent.called("/hook", 1).await, SECRET);
-        let waiting = delivery(app, &id, "pending").await;
+        let waiting = retrying(app, &id).await;
         assert_eq!(
             (&waiting["response_status"], &waiting["attempts"]),
             (&json!(503), &json!(1))
@@ -96,7 +96,7 @@ async fn the_last_failure_is_recorded_and_sent_once_more_by_hand() {
         let id = subscribe(app, &agent.url("/hook"), json!(["stepwell.run.completed"])).await;
         app.api.execute("quick", json!({"n": 1})).await;
         let first = event(&agent.called("/hook", 1).await, SECRET);
-        delivery(app, &id, "pending").await;
+        retrying(app, &id).await;
         // As if a day had passed.
         app.database.run("update stepwell.delivery set next_at = now(), expires_at = now() where attempts = 1").await;
         agent.called("/hook", 2).await;
@@ -237,11 +237,7 @@ async fn a_private_address_is_refused_where_the_worker_refuses_it() {
         .post(&format!("subscriptions/{id}/test"), json!(null))
         .await
         .of(202);
-    let refused = crate::harness::until("it is refused", crate::harness::PATIENCE, async || {
-        let pending = delivery(&app, &id, "pending").await;
-        pending["error"].is_string().then_some(pending)
-    })
-    .await;
+    let refused = retrying(&app, &id).await;
     assert!(
         refused["error"]
             .as_str()

@@ -37,12 +37,13 @@ async fn a_killed_sender_loses_no_event() {
     }
     app.worker();
     agent.release("/hook");
-    let calls = told_of(&agent, "/hook", &runs).await;
+    told_of(&agent, "/hook", &runs).await;
     until("every delivery is settled", PATIENCE, async || {
         let open = "select count(*) from stepwell.delivery where status <> 'delivered'";
         (app.database.number(open).await == 0).then_some(())
     })
     .await;
+    let calls = agent.calls("/hook");
     let mut by_run: HashMap<String, HashSet<String>> = HashMap::new();
     for call in &calls {
         let told = event(call, SECRET);

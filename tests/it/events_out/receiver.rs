@@ -59,6 +59,16 @@ pub(super) async fn delivery(app: &App, subscription: &str, status: &str) -> Val
     .await
 }
 
+/// Waits until an attempt of the last delivery of a subscription has failed, and another is to come;
+/// gives the delivery.
+pub(super) async fn retrying(app: &App, subscription: &str) -> Value {
+    until("an attempt has failed", PATIENCE, async || {
+        let pending = delivery(app, subscription, "pending").await;
+        pending["error"].is_string().then_some(pending)
+    })
+    .await
+}
+
 /// Waits until an agent was called with an event of each of these runs; gives the calls.
 pub(super) async fn told_of(agent: &Agent, path: &str, runs: &[String]) -> Vec<Call> {
     until("every run is told of", PATIENCE, async || {

@@ -43,7 +43,7 @@ pub async fn replace_schedule(
             etag: etag::tag(schedule.revision),
             body: Schedule::from(*schedule),
         }),
-        other => Err(refused(other, &id.0)),
+        other => Err(refused(&other, &id.0)),
     }
 }
 
@@ -62,6 +62,6 @@ pub async fn delete_schedule(
         .await?
     {
         Changed::Done(_) => Ok(Gone),
-        other => Err(refused(other, &id.0)),
+        other => Err(refused(&other, &id.0)),
     }
 }

@@ -49,6 +49,6 @@ pub async fn create_schedule(
             location,
         }),
         Changed::Replayed(answer) => Ok(Created::Before(answer)),
-        other => Err(refused(other, &new.name)),
+        other => Err(refused(&other, &new.name)),
     }
 }

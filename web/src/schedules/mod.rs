@@ -33,7 +33,7 @@ pub fn routes() -> Router {
 }
 
 /// The problem of a change that was not made. Those that were made or replayed are not asked here.
-fn refused(changed: Changed, name: &str) -> Problem {
+fn refused(changed: &Changed, name: &str) -> Problem {
     match changed {
         Changed::NotFound => Problem::not_found("schedule", name),
         Changed::NameTaken => Problem::new(Kind::NameTaken, "Another schedule has this name.")

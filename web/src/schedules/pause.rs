@@ -46,6 +46,6 @@ async fn set(app: &App, caller: &Caller, id: &NameOrId, pause: bool) -> Result<T
             etag: etag::tag(schedule.revision),
             body: Schedule::from(*schedule),
         }),
-        other => Err(refused(other, &id.0)),
+        other => Err(refused(&other, &id.0)),
     }
 }

@@ -39,7 +39,7 @@ pub async fn replace_subscription(
             etag: etag::tag(subscription.revision),
             body: Subscription::from(*subscription),
         }),
-        other => Err(refused(other, id.0)),
+        other => Err(refused(&other, id.0)),
     }
 }
 
@@ -58,6 +58,6 @@ pub async fn delete_subscription(
         .await?
     {
         Changed::Done(_) => Ok(Gone),
-        other => Err(refused(other, id.0)),
+        other => Err(refused(&other, id.0)),
     }
 }

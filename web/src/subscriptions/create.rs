@@ -54,6 +54,6 @@ pub async fn create_subscription(
             location,
         }),
         (Changed::Replayed(answer), _) => Ok(Created::Before(answer)),
-        (other, _) => Err(refused(other, id)),
+        (other, _) => Err(refused(&other, id)),
     }
 }

@@ -50,7 +50,7 @@ fn disabled() -> Problem {
 }
 
 /// The problem of a change that was not made. Those that were made or replayed are not asked here.
-fn refused(changed: Changed, id: Uuid) -> Problem {
+fn refused(changed: &Changed, id: Uuid) -> Problem {
     match changed {
         Changed::NotFound => unknown(id),
         Changed::Stale { revision } => Problem::new(

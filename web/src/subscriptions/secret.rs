@@ -39,6 +39,6 @@ pub async fn rotate_secret(
                 ..Subscription::from(*subscription)
             },
         }),
-        other => Err(refused(other, id.0)),
+        other => Err(refused(&other, id.0)),
     }
 }
