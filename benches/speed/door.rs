@@ -56,6 +56,7 @@ impl Door {
             labels: BTreeMap::new(),
             dedupe_key: None,
             place: None,
+            callback_url: None,
             parent: None,
             awaited: false,
             actor: Actor {

@@ -32,6 +32,8 @@ pub struct NewRun {
     pub timeout_ms: Option<i64>,
     pub labels: BTreeMap<String, String>,
     pub dedupe_key: Option<String>,
+    /// Where its end is told; needs a master key, which signs it.
+    pub callback_url: Option<String>,
     pub parent: Option<Parent>,
     /// The place that the run needs; of a workflow with `concurrency` only.
     pub place: Option<Claim>,

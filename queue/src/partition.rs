@@ -57,6 +57,7 @@ impl Store {
         drop(connection);
         self.purge().await?;
         self.retain().await?;
+        self.purge_deliveries().await?;
         for table in self.partition_alarm().await? {
             tracing::error!(
                 table,

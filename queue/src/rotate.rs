@@ -22,6 +22,8 @@ pub struct Rotated {
     pub agents: u64,
     /// Versions of workflows with signing secrets.
     pub versions: u64,
+    /// Secrets of subscriptions.
+    pub subscriptions: u64,
 }
 
 /// What came of it.
@@ -36,6 +38,7 @@ pub enum Rotation {
 enum Table {
     Agents,
     Versions,
+    Subscriptions,
 }
 
 impl Store {
@@ -51,12 +54,13 @@ impl Store {
         let rotation = Uuid::now_v7();
         let mut rotated = Rotated::default();
         let mut sequence = 0;
-        for table in [Table::Agents, Table::Versions] {
+        for table in [Table::Agents, Table::Versions, Table::Subscriptions] {
             loop {
                 let mut transaction = self.pool.begin().await?;
                 let count = match table {
                     Table::Agents => agents(&mut transaction, &cipher).await?,
                     Table::Versions => versions(&mut transaction, &cipher).await?,
+                    Table::Subscriptions => subscriptions(&mut transaction, &cipher).await?,
                 };
                 if count == 0 {
                     break;
@@ -65,6 +69,7 @@ impl Store {
                 let (name, sum) = match table {
                     Table::Agents => ("agent", &mut rotated.agents),
                     Table::Versions => ("workflow_version", &mut rotated.versions),
+                    Table::Subscriptions => ("subscription", &mut rotated.subscriptions),
                 };
                 *sum += count;
                 let entry = Entry {
@@ -143,6 +148,38 @@ async fn versions(connection: &mut PgConnection, cipher: &Cipher) -> Result<u64,
         &ids,
         &numbers,
         &secrets,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Encrypts a batch of subscriptions' secrets, those among them that are being replaced too; returns
+/// how many subscriptions.
+async fn subscriptions(connection: &mut PgConnection, cipher: &Cipher) -> Result<u64, Error> {
+    let rows = sqlx::query!(
+        "select id, secret, old_secret from stepwell.subscription
+         where substring(secret for 5) <> $1 or substring(old_secret for 5) <> $1
+         order by id limit $2 for update",
+        cipher.mark(),
+        BATCH,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let (mut ids, mut secrets, mut old_secrets) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let anew = |secret: &[u8]| cipher.seal(row.id, &cipher.open(row.id, secret)?);
+        ids.push(row.id);
+        secrets.push(anew(&row.secret)?);
+        old_secrets.push(row.old_secret.as_deref().map(anew).transpose()?);
+    }
+    let done = sqlx::query!(
+        "update stepwell.subscription set secret = anew.secret, old_secret = anew.old_secret
+         from (select unnest($1::uuid[]) as id, unnest($2::bytea[]) as secret, unnest($3::bytea[]) as old_secret) as anew
+         where subscription.id = anew.id",
+        &ids,
+        &secrets,
+        &old_secrets as _,
     )
     .execute(connection)
     .await?;

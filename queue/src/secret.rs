@@ -129,7 +129,7 @@ impl Cipher {
 
 impl MasterKey {
     fn read(text: &str) -> Option<Self> {
-        let key = decode(text)?;
+        let key = key_bytes(text)?;
         let digest = Sha256::digest(key);
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&digest[..KEY_ID_BYTES]);
@@ -140,7 +140,9 @@ impl MasterKey {
     }
 }
 
-fn decode(text: &str) -> Option<[u8; KEY_BYTES]> {
+/// Reads a key as it is written.
+pub(crate) fn key_bytes(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let text = text.trim();
     if text.len() == 2 * KEY_BYTES {
         let mut key = [0; KEY_BYTES];
         for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {

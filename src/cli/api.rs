@@ -62,13 +62,14 @@ impl Api {
     }
 }
 
-/// Waits for the database, checks its schema, and then keeps partitions ahead of time: an API may
-/// take runs for days before the first worker starts.
+/// Waits for the database, checks its schema, and then keeps partitions ahead of time and makes the
+/// runs of schedules: an API may take runs for days before the first worker starts.
 async fn keep(store: &Store, stop: &CancellationToken) -> anyhow::Result<()> {
     if parts::check_schema(store, stop).await? {
         tokio::select! {
             () = stop.cancelled() => {}
             () = store.maintain(stop.clone()) => {}
+            () = store.keep_schedules(stop.clone()) => {}
         }
     }
     Ok(())

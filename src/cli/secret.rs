@@ -41,12 +41,12 @@ impl Secret {
                 bail!("there is no master key: set STEPWELL_MASTER_KEY_FILE")
             }
             Rotation::Done(done) if given.json => print::json(&serde_json::json!({
-                "agents": done.agents, "workflow_versions": done.versions,
+                "agents": done.agents, "workflow_versions": done.versions, "subscriptions": done.subscriptions,
             })),
             Rotation::Done(done) => {
                 print::line(format_args!(
-                    "encrypted anew: {} agents, {} versions of workflows",
-                    done.agents, done.versions
+                    "encrypted anew: {} agents, {} versions of workflows, {} subscriptions",
+                    done.agents, done.versions, done.subscriptions
                 ));
                 Ok(())
             }

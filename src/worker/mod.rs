@@ -25,6 +25,7 @@
 
 mod builder;
 mod context;
+mod delivery;
 mod driver;
 pub mod metrics;
 mod outbound;

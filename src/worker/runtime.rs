@@ -3,7 +3,8 @@
 //! It ends in stages. Asked to stop, it claims nothing more and begins nothing more; what is in
 //! flight may end. After the grace period what is still in flight is given back, and the attempt
 //! does not count. Then the worker retires, and others go on with its runs at once. A worker that
-//! the database held for dead drops all its runs where they stand and registers anew.
+//! the database held for dead drops all its runs where they stand and registers anew. Events go out
+//! ([`delivery`]) as long as the worker works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::builder::{Builder, RuntimeError};
 use super::context::{Context, Stages};
+use super::delivery;
 use super::metrics::Metrics;
 use super::settings::WorkerSettings;
 use super::stack;
@@ -62,6 +64,23 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError::Register`] when the database refuses the worker, as with a wrong schema.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RuntimeError> {
+        let ended = shutdown.child_token();
+        let sending = delivery::run(
+            self.store.clone(),
+            self.steps.outbound.clone(),
+            ended.clone(),
+        );
+        let working = async {
+            let worked = self.work(shutdown).await;
+            ended.cancel();
+            worked
+        };
+        let (worked, ()) = tokio::join!(Box::pin(working), Box::pin(sending));
+        worked
+    }
+
+    /// Works under one registration after the other.
+    async fn work(&self, shutdown: CancellationToken) -> Result<(), RuntimeError> {
         loop {
             let Some(worker) = self.register(&shutdown).await? else {
                 return Ok(());

@@ -17,6 +17,7 @@ mod command;
 mod durability;
 mod engine;
 mod events;
+mod events_out;
 mod harness;
 mod queue;
 mod repository;

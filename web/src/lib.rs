@@ -40,8 +40,10 @@ mod quiet;
 pub mod records;
 pub mod request_id;
 pub mod runs;
+pub mod schedules;
 pub mod server;
 pub mod shadow;
+pub mod subscriptions;
 pub mod system;
 pub mod workers;
 pub mod workflows;
@@ -64,7 +66,9 @@ pub fn api() -> Router {
             .push(workers::routes())
             .push(audit::routes())
             .push(events::routes())
-            .push(keys::routes()),
+            .push(keys::routes())
+            .push(schedules::routes())
+            .push(subscriptions::routes()),
     )
 }
 

@@ -200,7 +200,8 @@ async fn write_once(link: &mut Link, runs: &[&NewRun]) -> Result<Vec<Option<Enqu
     let keyed: Vec<_> = (0..runs.len())
         .filter(|n| !refused.contains(n) && has_key(runs[*n]))
         .collect();
-    if keyed.is_empty() && placed.is_empty() {
+    let called = runs.iter().any(|run| run.callback_url.is_some());
+    if keyed.is_empty() && placed.is_empty() && !called {
         write::insert_runs(connection, RunColumns::of(runs.iter().copied())).await?;
         return Ok(vec![Some(Enqueued::Created); runs.len()]);
     }
@@ -225,7 +226,8 @@ async fn write_once(link: &mut Link, runs: &[&NewRun]) -> Result<Vec<Option<Enqu
     if !admitted.is_empty() {
         let columns = RunColumns::of(admitted.iter().copied());
         write::insert_runs(&mut transaction, columns).await?;
-        place::insert(&mut transaction, admitted.into_iter()).await?;
+        place::insert(&mut transaction, admitted.iter().copied()).await?;
+        write::keep_callbacks(&mut transaction, admitted.into_iter()).await?;
     }
     transaction.commit().await?;
     let mut outcomes = Vec::with_capacity(runs.len());

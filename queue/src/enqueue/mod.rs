@@ -109,6 +109,7 @@ impl Store {
             let columns = RunColumns::of(chunk.iter());
             insert_runs(&mut transaction, columns).await?;
             place::insert(&mut transaction, chunk.iter()).await?;
+            write::keep_callbacks(&mut transaction, chunk.iter()).await?;
         }
         transaction.commit().await?;
         self.desk.counters.enqueue_batches.add(1);

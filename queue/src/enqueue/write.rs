@@ -48,6 +48,28 @@ pub(crate) async fn insert_runs(
     Ok(())
 }
 
+/// Keeps where the ends of these runs are told, of those that say so.
+pub(super) async fn keep_callbacks<'a>(
+    connection: &mut PgConnection,
+    runs: impl Iterator<Item = &'a NewRun>,
+) -> Result<(), sqlx::Error> {
+    let (ids, urls): (Vec<_>, Vec<_>) = runs
+        .filter_map(|run| Some((run.id, run.callback_url.clone()?)))
+        .unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into stepwell.callback (run_id, url)
+         select unnest($1::uuid[]), unnest($2::text[])",
+        &ids,
+        &urls,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Takes the keys of these runs, each of which occurs once; returns the runs that got all of
 /// theirs; `None` when somebody was faster with one of a run's two keys: roll back and ask again.
 pub(super) async fn reserve(

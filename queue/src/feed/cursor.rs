@@ -40,6 +40,11 @@ impl Place {
 }
 
 impl Cursor {
+    /// Before every record that is from this time on, give or take a second.
+    pub(crate) fn since(at: Time) -> Self {
+        Self::after(Arc::new(Snapshot::of_nothing(at)))
+    }
+
     pub(super) const fn after(seen: Arc<Snapshot>) -> Self {
         Self { seen, window: None }
     }

@@ -30,6 +30,15 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// Sees nothing, and says that what is older is of no concern.
+    pub(super) const fn of_nothing(at: Time) -> Self {
+        Self {
+            at,
+            next: 1,
+            running: Vec::new(),
+        }
+    }
+
     /// Takes over what Postgres says: `xmin:xmax:xip,…`. `born`: since when an unknown transaction may
     /// have been at work.
     pub(super) fn read(text: &str, at: Time, born: impl Fn(u64) -> Time) -> Option<Self> {

@@ -19,6 +19,7 @@ use sqlx::PgConnection;
 use stepwell_workflow::RunStatus;
 use uuid::Uuid;
 
+pub(crate) use cancel::cancel_within;
 pub use retry::Retried;
 pub(crate) use send::run_status;
 

@@ -69,26 +69,18 @@ impl Store {
         actor: &Actor,
     ) -> Result<bool, Error> {
         let mut connection = self.lookups.acquire().await?;
-        let Some(cancelled) = cancel::unbegun(&mut connection, run_id, reason, actor).await? else {
+        let Some(mut cancelled) = cancel::unbegun(&mut connection, run_id, reason, actor).await?
+        else {
             return Ok(false);
         };
         self.tell_watchers(std::iter::once(run_id));
-        if cancelled.awaited {
-            self.announce(Hint::Ended {
-                run_ids: vec![run_id],
-            });
-        }
         drop(connection);
-        if let Some(key) = cancelled.left {
+        let left = cancelled.left.take();
+        for hint in cancelled.hints(run_id) {
+            self.announce(hint);
+        }
+        if let Some(key) = left {
             self.admit(vec![key]).await;
-        }
-        if let Some(queue) = cancelled.parent_queue {
-            self.announce(Hint::Work { queue });
-        }
-        if let Some(parent) = cancelled.parent_leased {
-            self.announce(Hint::Inbox {
-                run_ids: vec![parent],
-            });
         }
         Ok(true)
     }

@@ -108,6 +108,12 @@ impl Store {
             !partitioned,
             life.ended.clone(),
         ));
+        life.tasks.spawn(crate::schedule::clock::run(
+            self.clone(),
+            life.ended.clone(),
+        ));
+        life.tasks
+            .spawn(crate::outbox::run(self.clone(), life.ended.clone()));
         Ok(Worker { life, lanes })
     }
 }

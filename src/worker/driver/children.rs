@@ -62,6 +62,7 @@ impl Driver {
             labels: BTreeMap::new(),
             dedupe_key: None,
             place: claim(version, &wanted.input),
+            callback_url: None,
             parent,
             awaited: false,
             actor: Actor {

@@ -122,7 +122,11 @@ fn said(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Sets a header.
-fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> {
+pub(in crate::worker) fn put(
+    headers: &mut HeaderMap,
+    name: &str,
+    value: &str,
+) -> Result<(), Failure> {
     let bad = |what: &str| {
         Failure::fatal(
             "invalid_request",

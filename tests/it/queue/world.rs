@@ -155,6 +155,7 @@ pub(crate) fn new_run() -> NewRun {
         labels: BTreeMap::new(),
         dedupe_key: None,
         place: None,
+        callback_url: None,
         parent: None,
         awaited: false,
         actor: actor(),

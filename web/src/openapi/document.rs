@@ -37,6 +37,8 @@ const TAGS: &[(&str, &str)] = &[
     ("Audit", "Who changed what, and when."),
     ("Events", "What happens, as it happens."),
     ("Keys", "Keys of the API: who may ask for what."),
+    ("Schedules", "What starts runs by the clock."),
+    ("Subscriptions", "Who hears of what happens."),
 ];
 
 /// Returns the document of these routes.

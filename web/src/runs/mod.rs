@@ -11,7 +11,7 @@ pub mod execute;
 pub mod fork;
 pub mod get;
 pub mod id;
-mod input;
+pub(crate) mod input;
 pub mod limits;
 pub mod list;
 pub mod order;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::input::check_input;
 use super::limits::{DEDUPE_KEY_CHARS_MAX, PRIORITY_MAX, QUEUE_CHARS_MAX};
+use crate::agents::check::url_fault;
 use crate::example::Example;
 use crate::json::{Json, given};
 use crate::labels;
@@ -56,6 +57,11 @@ pub struct ExecuteInput {
     #[serde(default)]
     #[salvo(schema(min_length = 1, max_length = 255))]
     pub dedupe_key: Option<String>,
+    /// Where the end of the run is told: the event of it is sent there as to a subscriber, signed
+    /// with the secret that is derived from the master key.
+    #[serde(default)]
+    #[salvo(schema(max_length = 2048))]
+    pub callback_url: Option<String>,
 }
 
 /// A run of a workflow that the body names.
@@ -94,6 +100,11 @@ pub struct RunInput {
     #[serde(default)]
     #[salvo(schema(min_length = 1, max_length = 255))]
     pub dedupe_key: Option<String>,
+    /// Where the end of the run is told: the event of it is sent there as to a subscriber, signed
+    /// with the secret that is derived from the master key.
+    #[serde(default)]
+    #[salvo(schema(max_length = 2048))]
+    pub callback_url: Option<String>,
 }
 
 impl Example for ExecuteInput {
@@ -121,6 +132,7 @@ impl RunInput {
             labels: self.labels,
             timeout_ms: self.timeout_ms,
             dedupe_key: self.dedupe_key,
+            callback_url: self.callback_url,
         };
         (self.workflow, order)
     }
@@ -178,6 +190,9 @@ impl ExecuteInput {
             let detail = format!("must have 1 to {DEDUPE_KEY_CHARS_MAX} characters");
             fault("dedupe_key", detail);
         }
+        if let Some(detail) = self.callback_url.as_deref().and_then(url_fault) {
+            fault("callback_url", detail);
+        }
         let labels = self.labels.unwrap_or_default();
         labels::check(&labels, &format!("{pointer}/labels"), faults);
         let input_at = format!("{pointer}/{}", occasion.input_field);
@@ -206,6 +221,7 @@ impl ExecuteInput {
             labels,
             dedupe_key: self.dedupe_key,
             place,
+            callback_url: self.callback_url,
             parent: None,
             awaited: false,
             actor: occasion.actor.clone(),

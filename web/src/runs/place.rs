@@ -10,6 +10,7 @@ use super::limits::WAIT_MS_MAX;
 use super::order::{ExecuteInput, Occasion};
 use super::wire::Run;
 use crate::App;
+use crate::agents::check::NO_MASTER_KEY;
 use crate::answer::Result;
 use crate::clock::now;
 use crate::idempotency::IdempotencyKey;
@@ -113,6 +114,9 @@ pub async fn place(
     key: &IdempotencyKey,
     wait: Wait,
 ) -> Result<Progress> {
+    if let Some(fault) = unsigned(app, &run, "") {
+        return Err(Problem::invalid(vec![fault]));
+    }
     let id = run.id;
     let location = location(&run);
     let fresh = Run::fresh(&run);
@@ -148,6 +152,13 @@ pub async fn place(
         body: fresh,
         location: Some(location),
     })
+}
+
+/// The fault of a callback that could not be signed.
+#[must_use]
+pub fn unsigned(app: &App, run: &NewRun, pointer: &str) -> Option<Fault> {
+    let unsigned = run.callback_url.is_some() && !app.store.keeps_secrets();
+    unsigned.then(|| Fault::at(format!("{pointer}/callback_url"), NO_MASTER_KEY))
 }
 
 /// Returns the path of a run.
