@@ -130,5 +130,7 @@ fn order(asked: ExecuteWorkflowRequest) -> Result<ExecuteInput, Problem> {
         labels: Some(asked.labels),
         timeout_ms: asked.timeout_ms,
         dedupe_key: asked.dedupe_key,
+        // Whoever calls is told by the stream.
+        callback_url: None,
     })
 }
