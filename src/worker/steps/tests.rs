@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use uuid::Uuid;
 
 use super::*;
+use crate::worker::seats::Seats;
 use crate::worker::tasks::{TaskCall, TaskError};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -26,7 +27,7 @@ fn steps(tasks: Registry) -> Arc<Steps> {
         master_key: None,
     });
     Arc::new(Steps {
-        seats: crate::worker::seats::Seats::new(store.as_ref().unwrap().clone()),
+        seats: Seats::new(store.as_ref().unwrap().clone()),
         store: store.unwrap(),
         outbound: Outbound::new(true).unwrap(),
         tasks,

@@ -193,6 +193,37 @@ async fn an_agent_has_no_more_calls_at_once_than_it_takes() {
     app.finish().await;
 }
 
+#[tokio::test]
+async fn a_call_that_waits_long_lets_go_of_its_worker_and_costs_no_attempt() {
+    with_app(async |app| {
+        let agent = Agent::start().await;
+        agent.on("/work", |_| Reply::held());
+        app.api
+            .agent_with("work", &agent.url("/work"), json!({"max_concurrency": 1}))
+            .await;
+        let once = json!([{"name": "a", "type": "agent", "config": {"agent": "work"},
+            "retry": {"max_attempts": 1}, "delivery": "at_most_once"}]);
+        app.api.workflow("w", once).await;
+        let first = app.api.start("w", json!({})).await;
+        agent.called("/work", 1).await;
+        let second = app.api.start("w", json!({})).await;
+        let waiting = app.api.reaches(&second, "waiting").await;
+        assert_eq!(waiting["blocked_on"]["kind"], "agent", "{waiting}");
+        let step = app.api.step(&second, "a").await;
+        assert_eq!(step["blocked_on"]["kind"], "agent", "{step}");
+        assert_eq!(step["attempt"], 0, "{step}");
+        assert!(step["next_attempt_at"].is_string(), "{step}");
+        agent.release("/work");
+        for run in [&first, &second] {
+            let over = app.api.finished(run).await;
+            assert_eq!(over["status"], "completed", "{over}");
+            assert_eq!(app.api.step(run, "a").await["attempt"], 1);
+        }
+        app.api.audit_says(&second, "step.deferred", "a").await;
+    })
+    .await;
+}
+
 /// Waits until the run waits for its signal, hence has a place.
 async fn waits(app: &App, run: &str) {
     until(

@@ -51,9 +51,10 @@ async fn what_the_database_refuses_ends_the_run_and_all_that_belongs_to_it() {
         agent.aborted("/slow", 1).await;
         let kid = app.api.finished(&kid).await;
         assert_eq!(kid["status"], "cancelled", "{kid}");
+        // The last one came to its end in the change that was refused.
         assert_eq!(
             app.api.statuses(&run).await,
-            ["kid=cancelled", "ask=cancelled", "slow=cancelled", "bad=failed", "last=skipped"]
+            ["kid=cancelled", "ask=cancelled", "slow=cancelled", "bad=failed", "last=failed"]
         );
     })
     .await;

@@ -62,6 +62,14 @@ async fn fill(world: &World) {
     db.run("insert into stepwell.dedupe (workflow_id, key, run_id) select id, 'k', id from ids")
         .await;
     db.run(&format!(
+        "insert into stepwell.place (workflow_id, run_id, most, key)
+         select '{}', id, 1, (n % 1000)::text from ids where n > {ROWS}",
+        Uuid::nil()
+    ))
+    .await;
+    db.run("insert into stepwell.seat (agent_id, number) select id, 1 from ids")
+        .await;
+    db.run(&format!(
         "insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms) values ('{}', 'w', '1', '{{}}', 1, 20000)",
         Uuid::nil()
     ))
@@ -361,6 +369,14 @@ async fn hot_statements_use_their_indexes() {
         )
         .await;
         check("cancel_unbegun", &plan);
+        let of_key = [(1, nil.as_str()), (2, "'7'")];
+        let plan = explain(&mut plain, &query("place/admit.sql"), &of_key).await;
+        check("admit", &plan);
+        let plan = explain(&mut plain, &query("place/wake.sql"), &[(1, &unbegun)]).await;
+        check("wake", &plan);
+        let seats = [(1, unbegun.as_str()), (2, nil.as_str()), (3, "3"), (4, "3")];
+        let plan = explain(&mut plain, &query("seat/take.sql"), &seats).await;
+        check("take seats", &plan);
         let reserve = [
             (1, "'{0}'"),
             (2, run_ids.as_str()),

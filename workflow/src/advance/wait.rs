@@ -35,7 +35,7 @@ impl RunState {
     fn ask(&mut self, turn: &Turn<'_>, key: StepKey, approval: &Approval) -> Result<(), String> {
         let prompt = approval.prompt.as_ref();
         let prompt = prompt.map(|prompt| self.render(turn, key, prompt));
-        let asked = approval.asked(prompt.transpose()?);
+        let asked = approval.asked(prompt.transpose()?.as_ref());
         self.at_mut(key).input = Some(Arc::new(asked));
         Ok(())
     }

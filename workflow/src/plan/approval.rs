@@ -32,7 +32,7 @@ pub enum Refusal {
 
 impl Approval {
     /// Returns what is shown of it: the input of the step that waits.
-    pub(crate) fn asked(&self, prompt: Option<Value>) -> Value {
+    pub(crate) fn asked(&self, prompt: Option<&Value>) -> Value {
         json!({ "prompt": prompt, "choices": self.choices, "approvers": self.approvers })
     }
 
