@@ -40,7 +40,12 @@ async fn every_operation_asks_for_its_role() {
             let name = format!("{method} {path}");
             let request = app.api.request(method.clone(), &url);
             app.api.send(request).await.problem(401);
+            let streams = !operation["responses"]["200"]["content"]["text/event-stream"].is_null();
             for (rank, key) in keys.iter().enumerate() {
+                // A stream that is let in does not end: its events tests show that it begins.
+                if streams && rank >= needed {
+                    continue;
+                }
                 let answer = ask(&app.api, method.clone(), &url, key).await;
                 if rank < needed {
                     let answer = answer.problem(403);

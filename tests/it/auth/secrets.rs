@@ -215,11 +215,11 @@ async fn a_master_key_is_replaced_while_processes_run() {
     let rotate = ["secret", "--master-key-file", &place, "rotate", "--json"];
     assert_eq!(
         command(&app, &rotate).await,
-        json!({"agents": 1, "workflow_versions": 1})
+        json!({"agents": 1, "workflow_versions": 1, "subscriptions": 0})
     );
     assert_eq!(
         command(&app, &rotate).await,
-        json!({"agents": 0, "workflow_versions": 0})
+        json!({"agents": 0, "workflow_versions": 0, "subscriptions": 0})
     );
     let records =
         "select count(*) from stepwell.audit where action = 'secret.rotated' and actor = 'cli'";

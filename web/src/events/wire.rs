@@ -86,7 +86,7 @@ impl Example for Event {
             "run_id": "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41", "workflow": "my-workflow",
             "workflow_id": "0199b6d0-11aa-7c02-9d7e-5a0e7c1f2b34", "step": "notify",
             "status": "completed", "previous_status": "running",
-            "actor": "worker:0199b6cf-7d10-7b44-8a6e-0c1d2e3f4a5b", "request_id": null,
+            "actor": "worker:17", "request_id": null,
             "detail": {"attempt": 1},
         })
     }

@@ -44,10 +44,7 @@ pub async fn create_key(
         expires_at,
     };
     let location = format!("/api/v1/keys/{}", new.id);
-    let kept = NewKey {
-        about: new.key(&caller.0).into(),
-        key: None,
-    };
+    let kept = NewKey::of(new.key(&caller.0).into(), None);
     let idempotency = idempotency.with(201, Some(location.clone()), &kept)?;
     match app
         .store
@@ -56,10 +53,7 @@ pub async fn create_key(
     {
         Changed::Done(key) => Ok(Created::Now {
             etag: etag::tag(key.revision),
-            body: NewKey {
-                about: (*key).into(),
-                key: Some(new.text.expose_secret().to_owned()),
-            },
+            body: NewKey::of((*key).into(), Some(new.text.expose_secret().to_owned())),
             location,
         }),
         Changed::Replayed(answer) => Ok(Created::Before(answer)),

@@ -84,16 +84,46 @@ impl Example for Key {
     }
 }
 
-/// A key that was just made.
+/// A key that was just made. The fields of [`Key`] again, because generators of clients do not see
+/// through schemas that are put together.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[salvo(schema(name = "NewKey"))]
 pub struct NewKey {
-    #[serde(flatten)]
-    #[salvo(schema(inline))]
-    pub about: Key,
+    pub id: Uuid,
+    pub name: String,
+    /// `viewer`, `operator` or `admin`.
+    pub role: &'static str,
+    /// How the key begins, to tell keys apart.
+    pub prefix: String,
+    /// `active`, `expired` or `revoked`.
+    pub status: &'static str,
+    pub created_by: String,
+    pub created_at: Moment,
+    pub expires_at: Option<Moment>,
+    pub revoked_at: Option<Moment>,
+    /// To the minute.
+    pub last_used_at: Option<Moment>,
     /// The key itself. It is shown this once; null when the answer is given again for an
     /// `Idempotency-Key`, which keeps no secrets.
     pub key: Option<String>,
+}
+
+impl NewKey {
+    pub(super) fn of(about: Key, key: Option<String>) -> Self {
+        Self {
+            id: about.id,
+            name: about.name,
+            role: about.role,
+            prefix: about.prefix,
+            status: about.status,
+            created_by: about.created_by,
+            created_at: about.created_at,
+            expires_at: about.expires_at,
+            revoked_at: about.revoked_at,
+            last_used_at: about.last_used_at,
+            key,
+        }
+    }
 }
 
 impl Example for NewKey {

@@ -86,7 +86,7 @@ impl Example for TrailRecord {
             "sequence": 4, "at": "2026-03-01T12:00:02.049Z", "entity_type": "step",
             "step": "notify", "action": "step.completed", "before": "running",
             "after": "completed", "detail": {"attempt": 1},
-            "actor": "worker:0199b6cf-7d10-7b44-8a6e-0c1d2e3f4a5b", "request_id": null,
+            "actor": "worker:17", "request_id": null,
         })
     }
 }

@@ -223,7 +223,7 @@ enum OnError {
 
 /// Whether an attempt may be made again after a crash.
 #[derive(ToSchema)]
-#[salvo(schema(name = "Delivery", rename_all = "snake_case"))]
+#[salvo(schema(name = "StepDelivery", rename_all = "snake_case"))]
 #[expect(dead_code, reason = "only its shape is used")]
 enum Delivery {
     AtLeastOnce,

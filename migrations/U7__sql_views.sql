@@ -1,0 +1,1 @@
+drop view stepwell.v_audit, stepwell.v_schedules, stepwell.v_blocked, stepwell.v_queues, stepwell.v_workers, stepwell.v_steps, stepwell.v_runs;

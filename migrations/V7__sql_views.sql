@@ -1,0 +1,269 @@
+-- The door for SQL, second part: views that say where everything stands. docs/sql.md documents every column.
+
+-- As the lists of the API do it: runs by id, each with its job row while it lives. A page of the newest
+-- reads no more than it shows; steps are counted for the rows that are shown alone.
+create view stepwell.v_runs as
+select r.id, r.workflow_id, r.workflow_name, r.version,
+       case when r.status <> 'pending' then r.status::text
+            when j.state = 'leased' then 'running'
+            when j.paused then 'paused'
+            when j.state in ('timed', 'parked') then 'waiting'
+            when j.state = 'ready' and j.started_at is null then 'pending'
+            else 'running' end as status,
+       case when j.state <> 'leased' and (j.paused or j.state in ('timed', 'parked')) then
+           coalesce(j.blocked_on, json_build_object('kind', case when j.paused then 'paused' else 'run_at' end,
+               'since', r.created_at, 'until', j.run_at, 'detail', null)) end as blocked_on,
+       r.input, r.output, r.error, coalesce(r.labels, '{}') as labels, r.priority, r.queue, r.generation,
+       r.parent_id, r.dedupe_key, r.timeout_ms, r.created_at, coalesce(r.started_at, j.started_at) as started_at,
+       r.finished_at, r.triggered_by, r.request_id, r.cancelled_by, r.cancel_reason, r.steps_total,
+       (select count(*)::int
+        from unnest(array_fill(0, array[r.steps_total])) with ordinality as place (nothing, number)
+        cross join lateral (
+            select s.status from stepwell.step s
+            where s.run_id = r.id and s.step = (place.number - 1)::smallint and s.item = -1
+            order by s.generation desc limit 1) as newest
+        where newest.status in ('completed', 'failed', 'cancelled', 'timed_out', 'skipped')) as steps_done,
+       j.worker_id
+from stepwell.run r
+left join stepwell.job j on j.run_id = r.id;
+
+create view stepwell.v_steps as
+select s.run_id, s.step as place, nullif(s.item, -1) as item, s.name, s.kind as type, s.status::text as status,
+       case when s.status = 'waiting' then json_build_object(
+           'kind', case s.kind when 'delay' then 'delay' when 'wait' then 'signal' when 'workflow' then 'child'
+                               when 'map' then 'items' else 'retry' end,
+           'since', s.started_at, 'until', s.wake_at,
+           'detail', case s.kind when 'workflow' then s.child_run_id::text
+               when 'wait' then (
+                   select coalesce(d.step #>> '{config,signal}', d.step #>> '{config,step,config,signal}')
+                   from stepwell.run r
+                   join stepwell.workflow_version v on v.workflow_id = r.workflow_id and v.version = r.version,
+                   lateral json_array_elements(v.definition -> 'steps') as d (step)
+                   where r.id = s.run_id and d.step ->> 'name' = regexp_replace(s.name, '\[\d+\]$', '')) end) end
+           as blocked_on,
+       s.generation, s.attempt, s.max_attempts, s.input, s.output, s.error, s.started_at, s.finished_at,
+       (extract(epoch from s.finished_at - s.started_at) * 1000)::bigint as duration_ms,
+       case when s.status = 'waiting' and s.kind not in ('delay', 'wait', 'workflow', 'map') then s.wake_at end
+           as next_attempt_at,
+       s.child_run_id, s.worker_id
+from stepwell.step s
+where not exists (
+    select from stepwell.step n
+    where n.run_id = s.run_id and n.step = s.step and n.item = s.item and n.generation > s.generation);
+
+create view stepwell.v_workers as
+select w.id, w.number, w.name, w.version, w.status, w.queues, w.slots, coalesce(held.runs, 0) as running,
+       w.registered_at, w.seen_at, w.ended_at,
+       w.seen_at + w.dead_after_ms * interval '1 ms' as dead_at
+from stepwell.worker w
+left join (
+    select j.worker_id, count(*)::int as runs from stepwell.job j where j.state = 'leased' group by j.worker_id
+) as held on held.worker_id = w.id;
+
+create view stepwell.v_queues as
+select q.name, coalesce(d.ready, 0) as ready, coalesce(d.overdue, 0) as overdue,
+       coalesce(d.ready, 0) + coalesce(d.overdue, 0) as depth,
+       coalesce(d.timed, 0) as timed, coalesce(d.parked, 0) as parked, coalesce(d.leased, 0) as leased,
+       least(d.oldest_overdue, (
+           -- One probe of the index for each priority that there is.
+           with recursive first as (
+               (select j.rank, j.run_id from stepwell.job j
+                where j.state = 'ready' and j.queue = q.name order by j.rank, j.run_id limit 1)
+               union all
+               select n.rank, n.run_id from first
+               cross join lateral (
+                   select j.rank, j.run_id from stepwell.job j
+                   where j.state = 'ready' and j.queue = q.name and j.rank > first.rank
+                   order by j.rank, j.run_id limit 1) as n)
+           select min(stepwell.uuid7_time(first.run_id)) from first)) as oldest_due,
+       (select count(*)::int from stepwell.worker w
+        where w.freed_at is null and w.status = 'alive' and q.name = any (w.queues)) as workers,
+       (select coalesce(sum((w.rates ->> q.name)::float8), 0) from stepwell.worker w
+        where w.freed_at is null and w.status = 'alive') as rate,
+       decided.paused_at, decided.paused_by, decided.max_running
+from (select j.queue as name from stepwell.job j
+      union select d.name from stepwell.queue d
+      union select unnest(w.queues) from stepwell.worker w where w.freed_at is null and w.status = 'alive') as q
+left join (
+    select j.queue, count(*) filter (where j.state = 'ready') as ready,
+           count(*) filter (where j.state = 'timed' and j.run_at <= now()) as overdue,
+           count(*) filter (where j.state = 'timed' and j.run_at > now()) as timed,
+           count(*) filter (where j.state = 'parked') as parked,
+           count(*) filter (where j.state = 'leased') as leased,
+           min(j.run_at) filter (where j.state = 'timed' and j.run_at <= now()) as oldest_overdue
+    from stepwell.job j group by j.queue
+) as d on d.queue = q.name
+left join stepwell.queue decided on decided.name = q.name;
+
+-- Every run that does not move. A run is due when nothing of its own holds it back: then it waits for
+-- its queue. The job row does not say since when; the last record does.
+create view stepwell.v_blocked as
+select j.run_id, r.workflow_name, j.queue, b.kind, b.since, b.until, b.detail
+from stepwell.job j
+join stepwell.run r on r.id = j.run_id
+left join stepwell.worker w on w.id = j.worker_id
+left join stepwell.queue q on q.name = j.queue
+cross join lateral (
+    select case
+        when j.state = 'leased' then 'worker_lost'
+        when j.paused or j.state = 'parked' or j.run_at > now() then
+            coalesce(j.blocked_on ->> 'kind', case when j.paused then 'paused' else 'run_at' end)
+        when q.paused_at is not null then 'queue_paused'
+        when not exists (select from stepwell.worker a where a.freed_at is null and a.status = 'alive' and j.queue = any (a.queues)) then 'no_worker'
+        when q.max_running is not null and q.max_running <= (select count(*) from stepwell.job l where l.state = 'leased' and l.queue = j.queue) then 'queue_limit'
+        else 'slot'
+    end as kind
+) as k
+cross join lateral (
+    select k.kind,
+        case
+        when k.kind = 'worker_lost' then w.seen_at
+        when k.kind not in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then coalesce((j.blocked_on ->> 'since')::timestamptz, r.created_at)
+        when k.kind = 'queue_paused' then greatest(q.paused_at, j.run_at, r.created_at)
+        when j.run_at is not null then j.run_at
+        when j.fresh then r.created_at
+        else coalesce((select a.at from stepwell.audit a where a.entity_id = j.run_id
+                       and a.id >= stepwell.uuid7_bound(r.created_at - interval '1 hour')
+                       order by a.sequence desc limit 1), r.created_at) end as since,
+        case
+        when k.kind = 'worker_lost' then w.seen_at + w.dead_after_ms * interval '1 ms'
+        when k.kind not in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then
+            case when j.blocked_on is null then j.run_at else (j.blocked_on ->> 'until')::timestamptz end end as until,
+        case
+        when k.kind = 'worker_lost' then w.name
+        when k.kind in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then j.queue
+        else j.blocked_on ->> 'detail' end as detail
+) as b
+where j.state <> 'leased' or w.status not in ('alive', 'draining') or w.seen_at < now() - w.dead_after_ms * interval '1 ms';
+
+create view stepwell.v_schedules as
+select s.id, s.name, s.workflow, s.version, s.input, s.cron, s.time_zone, s.overlap, s.catch_up, s.labels, s.queue, s.priority,
+       s.status, s.next_at, s.last_at, s.last_run_id, s.last_error
+from stepwell.schedule s;
+
+create view stepwell.v_audit as
+select a.id, a.at, a.entity_type, a.entity_id, a.sequence, a.step, a.action, a.before, a.after, a.detail,
+       a.actor, a.request_id, a.xid as transaction_id
+from stepwell.audit a;
+
+-- The contract, column by column; docs/sql.md tells the same.
+comment on view stepwell.v_runs is 'Runs as they stand now.';
+comment on column stepwell.v_runs.id is 'UUIDv7 of the run.';
+comment on column stepwell.v_runs.workflow_id is 'The workflows id.';
+comment on column stepwell.v_runs.workflow_name is 'The workflow''s slug at the time.';
+comment on column stepwell.v_runs.version is 'The version of the workflow that it runs.';
+comment on column stepwell.v_runs.status is 'pending, running, waiting, paused, completed, failed, cancelled or timed_out.';
+comment on column stepwell.v_runs.blocked_on is 'Of a waiting or paused run: {kind, since, until, detail}; else null.';
+comment on column stepwell.v_runs.input is 'What went in.';
+comment on column stepwell.v_runs.output is 'What came out, of a run that is over.';
+comment on column stepwell.v_runs.error is '{type, message, step, retryable}, of a run that did not complete.';
+comment on column stepwell.v_runs.labels is 'Words that its caller put on it; {} where there are none.';
+comment on column stepwell.v_runs.priority is '-100 to 100; the highest is next.';
+comment on column stepwell.v_runs.queue is 'The lane of workers that takes it.';
+comment on column stepwell.v_runs.generation is '1 at first; a retry opens the next.';
+comment on column stepwell.v_runs.parent_id is 'The run whose step waits for this one.';
+comment on column stepwell.v_runs.dedupe_key is 'At most one live run of the workflow has it.';
+comment on column stepwell.v_runs.timeout_ms is 'Milliseconds it may take, where its caller said so in place of the workflow.';
+comment on column stepwell.v_runs.created_at is 'When it was asked for.';
+comment on column stepwell.v_runs.started_at is 'When a worker began this generation.';
+comment on column stepwell.v_runs.finished_at is 'When it was over; null until then.';
+comment on column stepwell.v_runs.triggered_by is 'Who asked for it; sql:<role> for stepwell.execute.';
+comment on column stepwell.v_runs.request_id is 'Of the request that made it.';
+comment on column stepwell.v_runs.cancelled_by is 'Who cancelled it.';
+comment on column stepwell.v_runs.cancel_reason is 'Why.';
+comment on column stepwell.v_runs.steps_total is 'Steps of the workflow; the items of maps are not counted.';
+comment on column stepwell.v_runs.steps_done is 'Those of them that are over.';
+comment on column stepwell.v_runs.worker_id is 'The worker that holds it now.';
+
+comment on view stepwell.v_steps is 'Steps in their newest generation, and the items of maps. A step that has not begun has no row.';
+comment on column stepwell.v_steps.run_id is 'The run.';
+comment on column stepwell.v_steps.place is 'Its place in the plan, from 0: the order in which steps may begin.';
+comment on column stepwell.v_steps.item is 'The place in the list, from 0, of an item of a map; null of the step itself.';
+comment on column stepwell.v_steps.name is 'score, or score[17] of an item.';
+comment on column stepwell.v_steps.type is 'The type in the definition.';
+comment on column stepwell.v_steps.status is 'A run''s statuses, and skipped.';
+comment on column stepwell.v_steps.blocked_on is 'Of a waiting step: {kind, since, until, detail}, where kind is delay, signal, child, items or retry; else null.';
+comment on column stepwell.v_steps.generation is 'The run''s generation in which it ran.';
+comment on column stepwell.v_steps.attempt is 'The last attempt begun, from 1; 0 when none was.';
+comment on column stepwell.v_steps.max_attempts is 'How many there may be.';
+comment on column stepwell.v_steps.input is 'What it was called with.';
+comment on column stepwell.v_steps.output is 'What it came to.';
+comment on column stepwell.v_steps.error is '{type, message, step, retryable}.';
+comment on column stepwell.v_steps.started_at is 'When its first attempt began.';
+comment on column stepwell.v_steps.finished_at is 'When it was over.';
+comment on column stepwell.v_steps.duration_ms is 'Milliseconds from the one to the other.';
+comment on column stepwell.v_steps.next_attempt_at is 'When an attempt that failed is made again.';
+comment on column stepwell.v_steps.child_run_id is 'The run that a step of type workflow started.';
+comment on column stepwell.v_steps.worker_id is 'The worker that wrote the row.';
+
+comment on view stepwell.v_workers is 'Worker processes, those that ended included for 30 days.';
+comment on column stepwell.v_workers.id is 'Fresh at each start of the process.';
+comment on column stepwell.v_workers.number is 'What the audit calls it: worker:17.';
+comment on column stepwell.v_workers.name is 'For people; the host name by default.';
+comment on column stepwell.v_workers.version is 'Of Stepwell.';
+comment on column stepwell.v_workers.status is 'alive, draining, dead (silent for too long) or gone (stopped in order).';
+comment on column stepwell.v_workers.queues is 'The queues it takes runs from, in its order of preference.';
+comment on column stepwell.v_workers.slots is 'Runs it can hold at once.';
+comment on column stepwell.v_workers.running is 'Runs it holds now.';
+comment on column stepwell.v_workers.registered_at is 'When it started.';
+comment on column stepwell.v_workers.seen_at is 'Its last sign of life.';
+comment on column stepwell.v_workers.ended_at is 'When it was gone or declared dead.';
+comment on column stepwell.v_workers.dead_at is 'When it is declared dead unless it gives a sign before.';
+
+comment on view stepwell.v_queues is 'Queues that have jobs or live workers, or of which somebody decided something.';
+comment on column stepwell.v_queues.name is 'The name.';
+comment on column stepwell.v_queues.ready is 'Runs that are due.';
+comment on column stepwell.v_queues.overdue is 'Runs whose time has come, and that no worker has taken yet.';
+comment on column stepwell.v_queues.depth is 'Both: what waits for workers now. For autoscaling.';
+comment on column stepwell.v_queues.timed is 'Runs that wait for a time.';
+comment on column stepwell.v_queues.parked is 'Runs that wait for a signal, a child or a person.';
+comment on column stepwell.v_queues.leased is 'Runs that workers hold.';
+comment on column stepwell.v_queues.oldest_due is 'When the oldest of the due runs was made, or became due by its time.';
+comment on column stepwell.v_queues.workers is 'Live workers that take runs from it.';
+comment on column stepwell.v_queues.rate is 'Runs taken up in a second, lately, by all workers.';
+comment on column stepwell.v_queues.paused_at is 'Nothing is taken from it since then; null: it is not paused.';
+comment on column stepwell.v_queues.paused_by is 'Who paused it.';
+comment on column stepwell.v_queues.max_running is 'How many of its runs workers may hold at once; null: as many as there are slots.';
+
+comment on view stepwell.v_blocked is 'Every run that does not move, and why.';
+comment on column stepwell.v_blocked.run_id is 'The run.';
+comment on column stepwell.v_blocked.workflow_name is 'The workflow''s slug.';
+comment on column stepwell.v_blocked.queue is 'Its queue.';
+comment on column stepwell.v_blocked.kind is 'run_at, delay, retry: a time; signal, paused: a person; child: another run; queue_paused: somebody paused its queue; no_worker: no live worker takes its queue; queue_limit: its queue allows no more at once; slot: it is due, and a worker takes it when it has a free slot; worker_lost: the worker that holds it is silent. Others may come.';
+comment on column stepwell.v_blocked.since is 'Since when.';
+comment on column stepwell.v_blocked.until is 'Until when at the latest; null: until somebody acts.';
+comment on column stepwell.v_blocked.detail is 'The step, the signal, the child''s id, the queue or the worker''s name.';
+
+comment on view stepwell.v_schedules is 'What starts runs by the clock.';
+comment on column stepwell.v_schedules.id is 'The schedule.';
+comment on column stepwell.v_schedules.name is 'Its name, unique.';
+comment on column stepwell.v_schedules.workflow is 'What it starts: slug or id, looked up at each firing.';
+comment on column stepwell.v_schedules.version is 'Null: the latest.';
+comment on column stepwell.v_schedules.input is 'The input of its runs.';
+comment on column stepwell.v_schedules.cron is 'When, as a pattern.';
+comment on column stepwell.v_schedules.time_zone is 'Of the pattern: an IANA name.';
+comment on column stepwell.v_schedules.overlap is 'What happens while its last run is not over: allow, skip or cancel_running.';
+comment on column stepwell.v_schedules.catch_up is 'Missed firings that are made up for.';
+comment on column stepwell.v_schedules.labels is 'Of its runs.';
+comment on column stepwell.v_schedules.queue is 'Of its runs.';
+comment on column stepwell.v_schedules.priority is 'Of its runs.';
+comment on column stepwell.v_schedules.status is 'active or paused.';
+comment on column stepwell.v_schedules.next_at is 'The next firing; null when there is none.';
+comment on column stepwell.v_schedules.last_at is 'The firing that the last run is of.';
+comment on column stepwell.v_schedules.last_run_id is 'That run.';
+comment on column stepwell.v_schedules.last_error is 'Why the last firing made no run; null when it did.';
+
+comment on view stepwell.v_audit is 'The audit log: every change, never altered.';
+comment on column stepwell.v_audit.id is 'UUIDv7, by the clock of the process that wrote it.';
+comment on column stepwell.v_audit.at is 'When.';
+comment on column stepwell.v_audit.entity_type is 'run, step, agent, workflow, worker, …';
+comment on column stepwell.v_audit.entity_id is 'The entity; of a step its run.';
+comment on column stepwell.v_audit.sequence is '1, 2, 3 … within the entity, without gaps.';
+comment on column stepwell.v_audit.step is 'The step''s name, where it is about one.';
+comment on column stepwell.v_audit.action is 'run.created, step.completed, …';
+comment on column stepwell.v_audit.before is 'What it was, where it changed.';
+comment on column stepwell.v_audit.after is 'What it became.';
+comment on column stepwell.v_audit.detail is 'What else is worth knowing; never payloads.';
+comment on column stepwell.v_audit.actor is 'Who: a key, worker:<number>, sql:<role>, …';
+comment on column stepwell.v_audit.request_id is 'Of the request that carried the word.';
+comment on column stepwell.v_audit.transaction_id is 'The transaction that wrote it.';
