@@ -24,8 +24,8 @@ RUN sh deploy/empty-sources.sh outdate \
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /src/target/release/stepwell /usr/local/bin/stepwell
 USER 65532:65532
-# The API, and where a worker is watched if it is told so.
-EXPOSE 8080 9090
+# The API, gRPC, and where a worker is watched if it is told so.
+EXPOSE 8080 50051 9090
 # Of an API. A worker's is asked at its own address: docker-compose.yml has it.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --retries=3 \
     CMD ["/usr/local/bin/stepwell", "health", "http://127.0.0.1:8080/health/ready"]

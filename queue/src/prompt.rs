@@ -71,6 +71,7 @@ mod socket {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::net::{TcpListener, TcpStream};
 

@@ -12,7 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use stepwell_queue::new_run::Answer as Stored;
 
-use super::super::wire::StepShape;
+use super::super::shape::StepShape;
 use crate::answer::{self, Created, Result};
 use crate::example::Example;
 use crate::problem::{Fault, Problem};
