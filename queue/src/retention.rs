@@ -145,7 +145,9 @@ async fn forget_outcomes(connection: &mut PgConnection, day: NaiveDate) -> Resul
 
 /// Whether a day could not go yet: a lock was not to be had, or a run of it is not over.
 fn waits(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     // lock_not_available, deadlock_detected, object_in_use
     matches!(code.as_deref(), Some("55P03" | "40P01" | "55006"))
 }

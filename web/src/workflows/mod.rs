@@ -8,7 +8,7 @@ pub mod graph;
 pub mod list;
 pub mod replace;
 mod shape;
-mod slug;
+pub mod slug;
 pub mod tasks;
 pub mod validate;
 pub mod versions;
