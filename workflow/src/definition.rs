@@ -59,6 +59,8 @@ pub struct StepDefinition {
     pub on_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub delivery: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub queue: Option<String>,
 }
 
 impl Definition {

@@ -9,6 +9,7 @@ mod begin;
 mod cancel;
 mod child;
 mod delay;
+mod detach;
 mod end;
 mod finish;
 mod given_back;
@@ -71,6 +72,16 @@ impl RunState {
                 outcome,
             } => {
                 self.outcome(turn, key, attempt, agent_policy.as_deref(), outcome);
+                self.go_on(turn);
+            }
+            Event::Reported {
+                key,
+                generation,
+                attempt,
+                agent_policy,
+                outcome,
+            } => {
+                self.reported(turn, key, (generation, attempt), agent_policy.as_deref(), outcome);
                 self.go_on(turn);
             }
             Event::Tick => {

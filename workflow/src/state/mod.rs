@@ -72,6 +72,8 @@ pub struct StepState {
     pub stored: bool,
     /// Whether the current attempt was written down as running.
     pub(crate) shown: bool,
+    /// Whether its attempt is made elsewhere, and its result comes as a message.
+    pub(crate) detached: bool,
     /// Whether it takes one of its map's `max_parallel` places.
     pub(crate) lane: bool,
 }
@@ -79,12 +81,12 @@ pub struct StepState {
 /// Why a run is not moving: shown by the API and `v_blocked`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BlockedOn {
-    /// `delay`, `retry`, `signal`, `child`, `paused`.
+    /// `delay`, `retry`, `signal`, `child`, `callback`, `queue`, `external`, `paused`.
     pub kind: &'static str,
     pub since: Time,
     /// `None`: until somebody acts.
     pub until: Option<Time>,
-    /// The step's name, signal's name or child's id.
+    /// The name of the step, signal, queue or topic, or the child's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -108,6 +110,7 @@ impl StepState {
             in_flight: false,
             stored: false,
             shown: false,
+            detached: false,
             lane: false,
         }
     }

@@ -497,14 +497,13 @@ fn each_type_has_its_rules() {
 #[test]
 fn what_is_not_in_this_version_is_refused() {
     let unavailable = "not available in this version";
-    for kind in ["emit", "external"] {
+    for kind in ["emit"] {
         check(
             with(kind, json!({"topic": "x"})),
             &[(422, "/steps/0/type", unavailable)],
         );
     }
     let mut document = with("wait", json!({"signal": "s", "approval": {}}));
-    document["steps"][0]["queue"] = json!("q");
     document["steps"][0]["compensate"] = json!({});
     document["on_failure"] = json!([]);
     document["concurrency"] = json!({"key": "x"});
@@ -512,18 +511,56 @@ fn what_is_not_in_this_version_is_refused() {
         document,
         &[
             (422, "/steps/0/config/approval", unavailable),
-            (422, "/steps/0/queue", unavailable),
             (422, "/steps/0/compensate", unavailable),
             (422, "/on_failure", unavailable),
             (422, "/concurrency", unavailable),
         ],
+    );
+}
+
+#[test]
+fn only_what_a_worker_makes_is_made_elsewhere() {
+    let on = |kind: &str, config: Value, queue: &str| {
+        let mut document = with(kind, config);
+        document["steps"][0]["queue"] = json!(queue);
+        document
+    };
+    check(on("task", json!({"task": "t"}), "gpu.large-2"), &[]);
+    check(
+        on("task", json!({"task": "t"}), "two words"),
+        &[(422, "/steps/0/queue", "1 to 100 letters")],
+    );
+    check(
+        on("transform", json!({"value": 1}), "gpu"),
+        &[(422, "/steps/0/queue", "made by a worker")],
+    );
+    check(with("external", json!({"topic": "press.large"})), &[]);
+    check(
+        with("external", json!({"topic": "-"})),
+        &[(422, "/steps/0/config/topic", "1 to 100 letters")],
+    );
+    let distributed = |step: Value| {
+        with(
+            "map",
+            json!({"items": "input", "step": step, "distribute": true}),
+        )
+    };
+    let call = json!({"type": "task", "config": {"task": "t"}, "queue": "gpu"});
+    check(distributed(call), &[]);
+    check(
+        distributed(json!({"type": "transform", "config": {"value": 1}})),
+        &[(422, "/steps/0/config/distribute", "nothing to distribute")],
     );
     check(
         with(
             "map",
             json!({"items": "input", "workflow": "w", "distribute": true}),
         ),
-        &[(422, "/steps/0/config/distribute", unavailable)],
+        &[],
+    );
+    check(
+        with("map", json!({"items": "input", "workflow": "w", "distribute": 1})),
+        &[(400, "/steps/0/config/distribute", "a boolean")],
     );
 }
 

@@ -19,6 +19,9 @@ enum Happening {
     Stale(u8),
     Lingers(u8),
     ChildEnds(u8, bool),
+    Detaches(u8),
+    Reports(u8, Report),
+    CallsBackEarly(u8),
     Wakes,
     Passes,
     Commits,
@@ -33,12 +36,30 @@ enum Happening {
     Retries(Option<u8>, bool),
 }
 
+/// What a result that comes from elsewhere says.
+#[derive(Clone, Copy, Debug)]
+enum Report {
+    Done,
+    Trips,
+    Breaks,
+    CallsBackLater,
+    /// Of an attempt that is over.
+    Stale,
+}
+
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
-        Breaks, Cancels, ChildEnds, Commits, Crashes, Dies, Done, Drains, LetsGo, Lingers, Passes,
-        Pauses, Resumes, Retries, Signals, Stale, TimesOut, Trips, Wakes,
+        Breaks, CallsBackEarly, Cancels, ChildEnds, Commits, Crashes, Detaches, Dies, Done, Drains, LetsGo, Lingers, Passes,
+        Pauses, Reports, Resumes, Retries, Signals, Stale, TimesOut, Trips, Wakes,
     };
     let n = any::<u8>;
+    let report = prop_oneof![
+        4 => Just(Report::Done),
+        2 => Just(Report::Trips),
+        1 => Just(Report::Breaks),
+        1 => Just(Report::CallsBackLater),
+        1 => Just(Report::Stale),
+    ];
     prop_oneof![
         12 => n().prop_map(Done),
         4 => n().prop_map(Trips),
@@ -47,6 +68,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => n().prop_map(Stale),
         3 => n().prop_map(Lingers),
         3 => (n(), any::<bool>()).prop_map(|(n, ok)| ChildEnds(n, ok)),
+        3 => n().prop_map(Detaches),
+        6 => (n(), report).prop_map(|(n, report)| Reports(n, report)),
+        1 => n().prop_map(CallsBackEarly),
         6 => Just(Wakes),
         2 => Just(Passes),
         1 => Just(Commits),
@@ -74,10 +98,20 @@ fn simple() -> impl Strategy<Value = Value> {
         Just(json!({ "signal": "come", "timeout_ms": 3000, "on_timeout": "continue" })),
     ];
     let tasks = (1..4_u32, prop::bool::weighted(0.2));
+    let elsewhere = (1..4_u32, prop::bool::weighted(0.2), any::<bool>());
     prop_oneof![
         6 => tasks.prop_map(|(max, once)| {
             let delivery = if once { "at_most_once" } else { "at_least_once" };
             with(call(), json!({ "retry": attempts(max), "delivery": delivery }))
+        }),
+        3 => elsewhere.prop_map(|(max, once, queued)| {
+            let delivery = if once { "at_most_once" } else { "at_least_once" };
+            let step = if queued {
+                with(call(), json!({ "queue": "gpu" }))
+            } else {
+                json!({ "type": "external", "config": { "topic": "work", "input": 1 } })
+            };
+            with(step, json!({ "retry": attempts(max), "delivery": delivery }))
         }),
         1 => Just(json!({ "type": "transform", "config": { "value": [1] } })),
         1 => Just(json!({ "type": "delay", "config": { "duration": 2 } })),
@@ -164,6 +198,9 @@ impl Driver {
                 }
             }
             Happening::ChildEnds(n, ok) => self.child_ends(n, ok),
+            Happening::Detaches(n) => self.flying_detaches(n),
+            Happening::Reports(n, report) => self.elsewhere_ends(n, report),
+            Happening::CallsBackEarly(n) => self.calls_back_early(n),
             Happening::Wakes => self.wakes(),
             Happening::Passes => self.pass(1),
             Happening::Commits => self.commit(),
@@ -236,6 +273,73 @@ impl Driver {
         }
     }
 
+    /// An agent answers that it calls back.
+    fn flying_detaches(&mut self, n: u8) {
+        if let Some(key) = pick(n, self.calls.keys()) {
+            let call = self.calls.remove(&key).unwrap();
+            self.dies = Dies::Not;
+            let start = (call.generation, call.attempt);
+            self.store.elsewhere.insert(key, start);
+            self.feed(Event::Outcome {
+                key,
+                attempt: call.attempt,
+                agent_policy: None,
+                outcome: self.later(),
+            });
+        }
+    }
+
+    fn later(&self) -> Outcome {
+        Outcome::Detached {
+            until: self.now + chrono::TimeDelta::seconds(5),
+        }
+    }
+
+    /// A result comes as a message, so it is told until somebody committed what it led to.
+    fn elsewhere_ends(&mut self, n: u8, report: Report) {
+        let Some(key) = pick(n, self.store.elsewhere.keys()) else {
+            return;
+        };
+        self.dies = Dies::Not;
+        let (generation, attempt) = self.store.elsewhere[&key];
+        if matches!(report, Report::Stale) {
+            for (generation, attempt) in [(generation - 1, attempt), (generation, attempt - 1)] {
+                self.report(key, (generation, attempt), Outcome::Completed(json!("stale")));
+                assert!(self.last.records.is_empty() && self.last.touched.is_empty());
+            }
+            return;
+        }
+        let outcome = match report {
+            Report::Trips => failed(Failure::retryable("task_error", "it tripped")),
+            Report::Breaks => failed(Failure::fatal("task_error", "it broke")),
+            Report::CallsBackLater => self.later(),
+            _ => Outcome::Completed(json!(3)),
+        };
+        if !matches!(report, Report::CallsBackLater) {
+            self.store.elsewhere.remove(&key);
+        }
+        self.report(key, (generation, attempt), outcome);
+    }
+
+    /// The agent's result is here before the answer of its call.
+    fn calls_back_early(&mut self, n: u8) {
+        if let Some(key) = pick(n, self.calls.keys()) {
+            let (generation, attempt) = (self.calls[&key].generation, self.calls[&key].attempt);
+            self.dies = Dies::Not;
+            self.report(key, (generation, attempt), Outcome::Completed(json!(4)));
+        }
+    }
+
+    fn report(&mut self, key: StepKey, (generation, attempt): (i32, u32), outcome: Outcome) {
+        self.feed(Event::Reported {
+            key,
+            generation,
+            attempt,
+            agent_policy: None,
+            outcome,
+        });
+    }
+
     fn wakes(&mut self) {
         if let Some(at) = self.run.next_wake() {
             self.now = self.now.max(at);
@@ -272,6 +376,8 @@ impl Driver {
                 self.resume();
             } else if !self.calls.is_empty() {
                 self.flying_ends(0, Outcome::Completed(json!(1)));
+            } else if !self.store.elsewhere.is_empty() {
+                self.elsewhere_ends(0, Report::Done);
             } else if !self.store.children.is_empty() {
                 self.child_ends(0, true);
             } else if self.run.next_wake().is_some() {
@@ -314,6 +420,7 @@ proptest::proptest! {
         let open = rows.iter().filter(|row| !row.status.is_terminal()).count();
         assert_eq!(open, 0, "what is stored is over as well");
         assert!(run.store.children.is_empty(), "no child is left behind");
+        assert!(run.store.elsewhere.is_empty(), "nothing is made for nobody");
         let last = run.store.records.last().unwrap();
         assert!(last.action.starts_with("run."), "the run's end comes last");
     }

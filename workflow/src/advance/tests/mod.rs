@@ -11,6 +11,7 @@ mod cancels;
 mod checks;
 mod children;
 mod deeds;
+mod detaches;
 mod driver;
 mod failures;
 mod given_back;
