@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::Store;
 use crate::backoff::Backoff;
+use crate::detached::PutUpOn;
 use crate::store::Desk;
 
 /// The one channel of the product.
@@ -23,6 +24,8 @@ pub enum Hint {
     Inbox { run_ids: Vec<Uuid> },
     /// These awaited runs are over.
     Ended { run_ids: Vec<Uuid> },
+    /// Attempts were put up for others on this queue or topic.
+    PutUp { kind: PutUpOn, lane: String },
     /// An agent or workflow changed: caches forget it.
     Changed { entity: String, id: Uuid },
     /// The connection was lost and is back: anything may have been missed.
@@ -40,6 +43,7 @@ impl Hint {
             Self::Work { queue } => Some(format!("w:{queue}")),
             Self::Inbox { run_ids } => Some(format!("i:{}", listed(run_ids))),
             Self::Ended { run_ids } => Some(format!("e:{}", listed(run_ids))),
+            Self::PutUp { kind, lane } => Some(format!("p:{}:{lane}", kind.as_str())),
             Self::Changed { entity, id } => Some(format!("c:{entity}:{id}")),
             Self::Lagged => None,
         }
@@ -57,6 +61,13 @@ impl Hint {
             }),
             ("i", list) => ids(list).map(|run_ids| Self::Inbox { run_ids }),
             ("e", list) => ids(list).map(|run_ids| Self::Ended { run_ids }),
+            ("p", rest) => {
+                let (kind, lane) = rest.split_once(':')?;
+                Some(Self::PutUp {
+                    kind: PutUpOn::read(kind)?,
+                    lane: lane.to_owned(),
+                })
+            }
             ("c", rest) => {
                 let (entity, id) = rest.split_once(':')?;
                 Some(Self::Changed {
@@ -160,6 +171,10 @@ mod tests {
                 run_ids: ids.clone(),
             },
             Hint::Ended { run_ids: ids },
+            Hint::PutUp {
+                kind: PutUpOn::Topic,
+                lane: "press.large".into(),
+            },
             Hint::Changed {
                 entity: "agent".into(),
                 id: Uuid::now_v7(),

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::counters::Counters;
+use crate::detached::PutUpOn;
 use crate::link::Link;
 use crate::listen::{CHANNEL, Hint};
 
@@ -33,6 +34,7 @@ struct Outbox {
     inboxes: BTreeSet<Uuid>,
     ended: BTreeSet<Uuid>,
     changed: BTreeSet<(String, Uuid)>,
+    put_up: BTreeSet<(PutUpOn, String)>,
 }
 
 impl Outbox {
@@ -41,6 +43,7 @@ impl Outbox {
             && self.inboxes.is_empty()
             && self.ended.is_empty()
             && self.changed.is_empty()
+            && self.put_up.is_empty()
     }
 
     fn put(&mut self, hint: &Hint) {
@@ -56,6 +59,9 @@ impl Outbox {
             Hint::Ended { run_ids } => keep(&mut self.ended, run_ids),
             Hint::Changed { entity, id } => {
                 self.changed.insert((entity.clone(), *id));
+            }
+            Hint::PutUp { kind, lane } => {
+                self.put_up.insert((*kind, lane.clone()));
             }
             Hint::Lagged => {}
         }
@@ -74,8 +80,13 @@ impl Outbox {
             .changed
             .into_iter()
             .map(|(entity, id)| Hint::Changed { entity, id });
+        let put_up = self
+            .put_up
+            .into_iter()
+            .map(|(kind, lane)| Hint::PutUp { kind, lane });
         queues
             .chain(changed)
+            .chain(put_up)
             .chain(chunked(self.inboxes, |run_ids| Hint::Inbox { run_ids }))
             .chain(chunked(self.ended, |run_ids| Hint::Ended { run_ids }))
             .filter_map(|hint| hint.to_payload())

@@ -64,6 +64,8 @@ pub struct Store {
     pub(crate) agents: crate::agent::Targets,
     pub(crate) workflows: Arc<crate::workflow::Cache>,
     pub(crate) ends: Arc<crate::run::Ends>,
+    pub(crate) signer: Arc<tokio::sync::OnceCell<crate::token::Signer>>,
+    pub(crate) log: Arc<crate::log::Writer>,
 }
 
 /// What all clones of a store share besides the pool.
@@ -120,6 +122,8 @@ impl Store {
             agents: crate::agent::Targets::new(),
             workflows: Arc::default(),
             ends: Arc::default(),
+            signer: Arc::default(),
+            log: Arc::default(),
         })
     }
 

@@ -37,7 +37,9 @@ impl Up {
         let file = given.file;
         let process = self.process.over(file.process).resolve();
         let server = self.server.over(file.server).resolve()?;
-        let worker = self.worker.over(file.worker).resolve(true, process.grace)?;
+        let worker = self.worker.over(file.worker);
+        let elsewhere = worker.public_url.is_some();
+        let worker = worker.resolve(true, process.grace)?;
         let mut database = self.database.over(file.database).resolve()?;
         let embedded = self.embedded.over(file.embedded);
         let stop = shutdown::install()?;
@@ -60,6 +62,7 @@ impl Up {
         let parts = Parts {
             server,
             worker,
+            elsewhere,
             process,
             database,
             json: given.json,
@@ -76,6 +79,8 @@ impl Up {
 struct Parts {
     server: server::Server,
     worker: stepwell::worker::WorkerSettings,
+    /// Whether agents reach the API by another address than it listens on.
+    elsewhere: bool,
     process: process::Process,
     database: database::Database,
     json: bool,
@@ -91,7 +96,11 @@ impl Parts {
         migrate(&store, stop).await?;
         let allow_private = self.worker.allow_private_networks;
         let bound = parts::bind(self.server, &self.process, &store, allow_private, stop).await?;
-        let runtime = parts::worker(self.worker, &store)?;
+        let mut worker = self.worker;
+        if !self.elsewhere {
+            worker.public_url = format!("http://{}", reachable(bound.address()));
+        }
+        let runtime = parts::worker(worker, &store)?;
         measure::worker(&bound.app().metrics, &runtime);
         announce(bound.address(), private.as_deref(), self.json)?;
         let served = async {
@@ -114,6 +123,17 @@ impl Parts {
             },
         }
     }
+}
+
+/// Returns an address by which this machine reaches what listens here.
+fn reachable(mut listening: std::net::SocketAddr) -> std::net::SocketAddr {
+    if listening.ip().is_unspecified() {
+        listening.set_ip(match listening {
+            std::net::SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    listening
 }
 
 /// Brings the schema to this version; waits a little for a server that is starting.

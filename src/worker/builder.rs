@@ -104,6 +104,7 @@ impl Builder {
             outbound,
             tasks: self.tasks,
             timeout: self.settings.step_timeout,
+            public_url: self.settings.public_url.trim_end_matches('/').to_owned(),
             metrics: Arc::clone(&metrics),
         };
         Ok(Runtime {

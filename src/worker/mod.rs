@@ -25,6 +25,7 @@
 
 mod builder;
 mod context;
+mod detached;
 mod driver;
 pub mod metrics;
 mod outbound;
@@ -39,4 +40,4 @@ pub use builder::{Builder, RuntimeError};
 pub use metrics::Metrics;
 pub use runtime::Runtime;
 pub use settings::WorkerSettings;
-pub use tasks::{TaskCall, TaskError};
+pub use tasks::{Level, TaskCall, TaskError};

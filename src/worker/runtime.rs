@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::builder::{Builder, RuntimeError};
 use super::context::{Context, Stages};
+use super::detached;
 use super::metrics::Metrics;
 use super::settings::WorkerSettings;
 use super::stack;
@@ -124,16 +125,26 @@ impl Runtime {
         tracing::info!(%worker_id, queues = ?self.settings.queues, "the worker is ready");
         let drivers = TaskTracker::new();
         let ended = {
-            let mut working = std::pin::pin!(stack::work(
-                backend,
+            let driving = async {
+                let (context, drivers) = (Arc::clone(&context), drivers.clone());
+                let (slots, stop) = (self.settings.slots, stop_claiming.clone());
+                stack::work(backend, context, drivers, slots, stop).await;
+                if !stop_claiming.is_cancelled() {
+                    // The backend broke, and all that this worker does ends with it.
+                    stages.dropped.cancel();
+                    stop_claiming.cancel();
+                }
+            };
+            let making = detached::work(
                 Arc::clone(&context),
-                drivers.clone(),
                 self.settings.slots,
+                self.settings.poll,
                 stop_claiming.clone(),
-            ));
+            );
+            let mut working = std::pin::pin!(async { tokio::join!(driving, making) });
             tokio::select! {
                 // The backend broke: what it had is dropped, and a new one may do better.
-                () = &mut working => {
+                _ = &mut working => {
                     stages.dropped.cancel();
                     Ended::Fenced
                 }
@@ -161,7 +172,7 @@ impl Runtime {
     /// Lets the work come to its end, and hurries it along in stages.
     async fn wind_down(
         &self,
-        working: impl Future<Output = ()>,
+        working: impl Future<Output = ((), ())>,
         stages: &Stages,
         fenced: &CancellationToken,
     ) {
@@ -169,13 +180,13 @@ impl Runtime {
         tracing::info!(?grace, "the worker stops: it claims nothing more");
         let mut working = std::pin::pin!(working);
         tokio::select! {
-            () = &mut working => return,
+            _ = &mut working => return,
             () = fenced.cancelled() => {}
             () = tokio::time::sleep(grace) => {
                 tracing::warn!("the grace period is over: attempts in flight are given back");
                 stages.give_back.cancel();
                 tokio::select! {
-                    () = &mut working => return,
+                    _ = &mut working => return,
                     () = fenced.cancelled() => {}
                     () = tokio::time::sleep(FAREWELL) => {
                         tracing::warn!("the database does not take the last commits");
@@ -200,6 +211,12 @@ impl Runtime {
             tracing::error!("a driver outlived its worker");
             return;
         };
+        if tokio::time::timeout(FAREWELL, context.store.flush_logs())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the last lines of steps' logs could not be kept");
+        }
         if tokio::time::timeout(FAREWELL, context.worker.retire())
             .await
             .is_err()

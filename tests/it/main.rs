@@ -13,6 +13,7 @@
 
 mod api;
 mod command;
+mod detached;
 mod durability;
 mod engine;
 mod harness;

@@ -9,10 +9,12 @@ pub mod agents;
 pub mod answer;
 pub mod app;
 pub mod body;
+pub mod callbacks;
 pub mod clock;
 pub mod door;
 pub mod etag;
 pub mod example;
+pub mod external;
 pub mod extract;
 pub mod head;
 pub mod idempotency;
@@ -47,7 +49,9 @@ pub fn api() -> Router {
         Router::with_path("api/v1")
             .push(agents::routes())
             .push(workflows::routes())
-            .push(runs::routes()),
+            .push(runs::routes())
+            .push(callbacks::routes())
+            .push(external::routes()),
     )
 }
 

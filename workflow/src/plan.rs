@@ -186,10 +186,7 @@ impl PlannedStep {
     pub fn max_attempts(&self) -> u32 {
         let own = self.retry.as_ref().map(|policy| policy.max_attempts);
         match self.kind {
-            Kind::Agent { .. }
-            | Kind::Http { .. }
-            | Kind::Task { .. }
-            | Kind::External { .. } => {
+            Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } | Kind::External { .. } => {
                 own.unwrap_or_else(|| RetryPolicy::default().max_attempts)
             }
             Kind::Workflow { .. } => own.unwrap_or(1),

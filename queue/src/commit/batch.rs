@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::rows::{JobChange, MessageRow, Rows, StepRow, Turn};
 use crate::NewRun;
 use crate::audit::AuditColumns;
+use crate::detached::DetachedRows;
 
 /// Everything that one statement writes.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(super) struct Batch<'a> {
     pub(super) consumed: Vec<i64>,
     pub(super) messages: MessageColumns<'a>,
     pub(super) children: Vec<&'a NewRun>,
+    /// Of the runs that change what others make.
+    pub(super) detached: Vec<(Uuid, &'a DetachedRows)>,
     pub(super) drivers: usize,
     /// Runs that end with it, those of other workers not among them.
     pub(super) finished: usize,
@@ -96,6 +99,9 @@ impl<'a> Batch<'a> {
             }
             batch.consumed.extend_from_slice(&rows.consumed);
             batch.children.extend(&rows.children);
+            if !rows.detached.is_empty() {
+                batch.detached.push((rows.run_id, &rows.detached));
+            }
             messages.extend(&rows.messages);
             if let Some(change) = &rows.change {
                 batch.finished += usize::from(change.turn == Turn::Finished);

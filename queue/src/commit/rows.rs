@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::NewRun;
 use crate::audit::AuditRow;
+use crate::detached::DetachedRows;
 
 /// What one driver wants written.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(crate) struct Rows {
     pub(super) records: Vec<AuditRow>,
     pub(super) consumed: Vec<i64>,
     pub(super) children: Vec<NewRun>,
+    pub(super) detached: DetachedRows,
     pub(super) messages: Vec<MessageRow>,
     /// `None`: the job row stays as it is.
     pub(super) change: Option<JobChange>,
@@ -137,7 +139,7 @@ impl Rows {
             .change
             .as_ref()
             .map_or(0, |c| size(&c.output) + size(&c.error));
-        steps + records + messages + children + ended
+        steps + records + messages + children + ended + self.detached.weight()
     }
 
     /// Whether the driver lets go of its run.
@@ -152,6 +154,10 @@ impl Rows {
 
     /// Returns the number of rows, all tables together.
     pub(super) fn count(&self) -> usize {
-        1 + self.steps.len() + self.records.len() + self.messages.len() + self.children.len()
+        1 + self.steps.len()
+            + self.records.len()
+            + self.messages.len()
+            + self.children.len()
+            + self.detached.count()
     }
 }

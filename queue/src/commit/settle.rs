@@ -154,6 +154,9 @@ fn announce(life: &Life, batch: &Batch<'_>, written: Written) {
             "step rows to be updated were missing"
         );
     }
+    for (kind, lane) in written.put_up {
+        life.store.announce(Hint::PutUp { kind, lane });
+    }
     for queue in written.due {
         life.store.announce(Hint::Work { queue });
     }

@@ -1,9 +1,12 @@
 //! The statements of the group commit.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::batch::Batch;
+use crate::detached::{self, PutUpOn};
 use crate::enqueue::{RunColumns, insert_runs};
 
 /// What a commit says afterwards.
@@ -19,23 +22,29 @@ pub(super) struct Written {
     pub(super) due: Vec<String>,
     /// Runs that got a message while a driver holds them.
     pub(super) told: Vec<Uuid>,
+    /// Where attempts were put up for others.
+    pub(super) put_up: BTreeSet<(PutUpOn, String)>,
 }
 
-/// Writes a batch: one statement, or a transaction when new runs come with it.
+/// Writes a batch: one statement, or a transaction when new runs or attempts for others come
+/// with it.
 pub(super) async fn write(
     connection: &mut PgConnection,
     worker_id: Uuid,
     epoch: i32,
     batch: &Batch<'_>,
 ) -> Result<Written, sqlx::Error> {
-    if batch.children.is_empty() {
+    if batch.children.is_empty() && batch.detached.is_empty() {
         return statement(connection, worker_id, epoch, batch).await;
     }
     let mut transaction = connection.begin().await?;
     let mut written = statement(&mut transaction, worker_id, epoch, batch).await?;
     if written.owned {
-        let children = RunColumns::of(batch.children.iter().copied());
-        insert_runs(&mut transaction, children).await?;
+        if !batch.children.is_empty() {
+            let children = RunColumns::of(batch.children.iter().copied());
+            insert_runs(&mut transaction, children).await?;
+        }
+        written.put_up = detached::write(&mut transaction, &batch.detached).await?;
         transaction.commit().await?;
         let queues = batch.children.iter().map(|child| child.queue.to_string());
         written.due.extend(queues);
@@ -279,5 +288,6 @@ async fn full(
         ended: row.ended,
         due: row.due,
         told: row.told,
+        put_up: BTreeSet::new(),
     })
 }

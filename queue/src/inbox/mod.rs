@@ -48,6 +48,8 @@ pub enum Word {
         from_step: Option<String>,
         reset: bool,
     },
+    /// What an attempt came to that was made elsewhere.
+    Reported(crate::detached::Report),
     ChildEnded {
         step: u16,
         item: Option<u32>,

@@ -6,6 +6,7 @@ use stepwell_workflow::Failure;
 use uuid::Uuid;
 
 use super::Word;
+use crate::detached::Report;
 
 #[derive(Serialize, Deserialize)]
 struct Cancel {
@@ -52,6 +53,7 @@ pub(crate) fn encode(word: Word) -> (&'static str, String) {
         Word::Pause => ("pause", "{}".to_owned()),
         Word::Resume => ("resume", "{}".to_owned()),
         Word::Retry { from_step, reset } => ("retry", json(Retry { from_step, reset })),
+        Word::Reported(report) => ("reported", report.to_json()),
         Word::ChildEnded {
             step,
             item,
@@ -93,6 +95,7 @@ pub(super) fn decode(kind: &str, payload: &str) -> Result<Word, String> {
             let Retry { from_step, reset } = read(payload)?;
             Word::Retry { from_step, reset }
         }
+        "reported" => Word::Reported(Report::of_json(payload)?),
         "child_ended" => {
             let ended: ChildEnded = read(payload)?;
             Word::ChildEnded {

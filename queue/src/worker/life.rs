@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::WorkerOptions;
 use super::watch::Watchers;
 use crate::commit::Committed;
+use crate::detached::Place;
 use crate::listen::Hint;
 use crate::{Error, Store};
 
@@ -28,6 +29,10 @@ pub(crate) struct Life {
     /// The epoch that our statements name; the database's may be ahead for a moment.
     pub(crate) epoch: AtomicI32,
     pub(crate) held: Held,
+    /// The attempts that it makes for the drivers of others.
+    pub(crate) makes: Makes,
+    /// As `claiming`, for attempts.
+    pub(crate) taking: tokio::sync::Mutex<()>,
     pub(crate) watchers: Watchers,
     /// Claims and reconciliation take turns: a claim that is under way holds jobs that are not yet
     /// among the held.
@@ -57,6 +62,8 @@ impl Life {
             options,
             epoch: AtomicI32::new(1),
             held: Held::default(),
+            makes: Makes::default(),
+            taking: tokio::sync::Mutex::new(()),
             watchers: Watchers::default(),
             claiming: tokio::sync::Mutex::new(()),
             doubt: AtomicBool::new(false),
@@ -135,6 +142,7 @@ impl Life {
         let queues = super::rescue::free_all(&mut connection, self.id, &[], 0)
             .await?
             .0;
+        crate::detached::free(&mut connection, &self.store, self.id, &[], 0).await?;
         sqlx::query!(
             "update stepwell.worker set freed_at = now() where id = $1 and status = 'gone'",
             self.id
@@ -145,6 +153,32 @@ impl Life {
             self.store.announce(Hint::Work { queue });
         }
         Ok(())
+    }
+}
+
+/// The attempts that this worker makes for the drivers of others.
+#[derive(Debug, Default)]
+pub(crate) struct Makes(Mutex<HashSet<Place>>);
+
+impl Makes {
+    pub(crate) fn insert(&self, places: impl Iterator<Item = Place>) {
+        self.lock().extend(places);
+    }
+
+    pub(crate) fn remove(&self, places: impl Iterator<Item = Place>) {
+        let mut makes = self.lock();
+        for place in places {
+            makes.remove(&place);
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<Place> {
+        self.lock().iter().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Place>> {
+        // A set is whole between any two calls.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -40,6 +40,9 @@ pub(crate) fn fail(
         started_at: Some(header.started_at.unwrap_or(now)),
         children: Vec::new(),
         messages: Vec::new(),
+        put_up: Vec::new(),
+        recalled: Vec::new(),
+        recalls_all: true,
         sequence,
         end: Some(End::Finished {
             status: RunStatus::Failed,

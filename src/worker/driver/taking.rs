@@ -7,6 +7,7 @@ use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
 use stepwell_workflow::{Failure, RunHeader, RunStatus};
 
+use super::elsewhere::add_policies;
 use super::{Driver, outright};
 use crate::worker::context::{self, Context, Gone};
 
@@ -17,7 +18,12 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
         Err(failure) => Err(failure),
     };
     match planned {
-        Ok(version) => Driver::new(context, version, claimed).run().await,
+        Ok(version) => {
+            let mut claimed = claimed;
+            let messages = &mut claimed.messages;
+            Box::pin(add_policies(&context, &version.plan, messages)).await;
+            Driver::new(context, version, claimed).run().await
+        }
         Err(failure) => fail(&context, &claimed.header, failure).await,
     }
 }

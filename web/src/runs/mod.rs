@@ -11,6 +11,7 @@ pub mod id;
 mod input;
 pub mod limits;
 pub mod list;
+pub mod logs;
 pub mod order;
 pub mod pause;
 pub mod place;
@@ -35,6 +36,7 @@ pub fn routes() -> Router {
         .get(get::get_run)
         .push(Router::with_path("steps").get(steps::list_run_steps))
         .push(Router::with_path("audit").get(trail::list_run_audit))
+        .push(Router::with_path("logs").get(logs::list_run_logs))
         .push(Router::with_path("cancel").post(cancel::cancel_run))
         .push(Router::with_path("retry").post(retry::retry_run))
         .push(Router::with_path("pause").post(pause::pause_run))

@@ -105,9 +105,23 @@ fn blocked_on(step: &run::RunStep) -> Option<BlockedOn> {
     let (kind, detail) = match (step.status, step.kind.as_str()) {
         (StepStatus::Paused, _) => ("paused", None),
         (StepStatus::Waiting, "delay") => ("delay", None),
-        (StepStatus::Waiting, "wait") => ("signal", step.signal.clone()),
-        (StepStatus::Waiting, "workflow") => ("child", step.child_run_id.map(|id| id.to_string())),
+        (StepStatus::Waiting, "wait") => ("signal", step.awaits.clone()),
+        // Between two children it is the next attempt that is awaited.
+        (StepStatus::Waiting, "workflow") if step.child_run_id.is_some() => {
+            ("child", step.child_run_id.map(|id| id.to_string()))
+        }
         (StepStatus::Waiting, "map") => ("items", None),
+        // After a failed attempt the error says so; an attempt that is made elsewhere has none.
+        (StepStatus::Waiting, "external") if step.error.is_none() => {
+            ("external", step.awaits.clone())
+        }
+        (StepStatus::Waiting, "agent" | "http" | "webhook" | "task") if step.error.is_none() => {
+            // What is put up on a queue has no end of its own.
+            match step.wake_at {
+                None => ("queue", step.awaits.clone()),
+                Some(_) => ("callback", None),
+            }
+        }
         (StepStatus::Waiting, _) => ("retry", None),
         _ => return None,
     };

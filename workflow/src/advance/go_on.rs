@@ -77,10 +77,9 @@ impl RunState {
             self.at_mut(key).attempt = 1;
         }
         match kind {
-            Kind::Agent { .. }
-            | Kind::Http { .. }
-            | Kind::Task { .. }
-            | Kind::External { .. } => self.start_attempt(turn, key, kind),
+            Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } | Kind::External { .. } => {
+                self.start_attempt(turn, key, kind)
+            }
             Kind::Transform { value } => self.transform(turn, key, value),
             Kind::Decide { rules, default } => self.decide(turn, key, rules, default.as_ref()),
             Kind::Delay(delay) => self.start_delay(turn, key, delay),

@@ -81,7 +81,13 @@ impl RunState {
                 agent_policy,
                 outcome,
             } => {
-                self.reported(turn, key, (generation, attempt), agent_policy.as_deref(), outcome);
+                self.reported(
+                    turn,
+                    key,
+                    (generation, attempt),
+                    agent_policy.as_deref(),
+                    outcome,
+                );
                 self.go_on(turn);
             }
             Event::Tick => {

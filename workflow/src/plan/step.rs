@@ -115,7 +115,7 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
 
 /// What the name of a queue or topic looks like.
 pub(super) const LANE_RULE: &str =
-    "has 1 to 100 letters, digits, `.`, `_` and `-`, and begins with a letter or digit";
+    "has 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit";
 
 /// Says whether a text can be the name of a queue or topic.
 pub(super) fn is_lane(text: &str) -> bool {

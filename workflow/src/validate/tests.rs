@@ -528,7 +528,7 @@ fn only_what_a_worker_makes_is_made_elsewhere() {
     check(on("task", json!({"task": "t"}), "gpu.large-2"), &[]);
     check(
         on("task", json!({"task": "t"}), "two words"),
-        &[(422, "/steps/0/queue", "1 to 100 letters")],
+        &[(422, "/steps/0/queue", "1 to 64 letters")],
     );
     check(
         on("transform", json!({"value": 1}), "gpu"),
@@ -537,7 +537,7 @@ fn only_what_a_worker_makes_is_made_elsewhere() {
     check(with("external", json!({"topic": "press.large"})), &[]);
     check(
         with("external", json!({"topic": "-"})),
-        &[(422, "/steps/0/config/topic", "1 to 100 letters")],
+        &[(422, "/steps/0/config/topic", "1 to 64 letters")],
     );
     let distributed = |step: Value| {
         with(
@@ -559,7 +559,10 @@ fn only_what_a_worker_makes_is_made_elsewhere() {
         &[],
     );
     check(
-        with("map", json!({"items": "input", "workflow": "w", "distribute": 1})),
+        with(
+            "map",
+            json!({"items": "input", "workflow": "w", "distribute": 1}),
+        ),
         &[(400, "/steps/0/config/distribute", "a boolean")],
     );
 }

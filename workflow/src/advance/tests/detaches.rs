@@ -9,7 +9,10 @@ use crate::{Event, Failure, Outcome};
 
 fn external(name: &str, more: Value) -> Value {
     let config = json!({ "topic": "press", "input": { "of": name } });
-    with(json!({ "name": name, "type": "external", "config": config }), more)
+    with(
+        json!({ "name": name, "type": "external", "config": config }),
+        more,
+    )
 }
 
 impl Driver {
@@ -44,7 +47,11 @@ fn a_result_from_elsewhere_completes_the_step() {
     run.crash();
     run.begin();
     run.expect("waiting: a waiting#1, b pending");
-    assert_eq!(run.started, ["a#1"], "what is made elsewhere is not made again");
+    assert_eq!(
+        run.started,
+        ["a#1"],
+        "what is made elsewhere is not made again"
+    );
     run.reports("a", 1, done());
     run.expect("running: a completed, b running#1");
     assert_eq!(run.output("a"), json!("made"));
@@ -59,7 +66,11 @@ fn a_failure_from_elsewhere_is_retried_as_any_other() {
     assert_eq!(run.blocked().0, "retry");
     run.crash();
     run.begin();
-    assert_eq!(run.blocked().0, "retry", "a backoff is not taken for a wait");
+    assert_eq!(
+        run.blocked().0,
+        "retry",
+        "a backoff is not taken for a wait"
+    );
     run.pass(1);
     run.expect("waiting: a waiting#2");
     run.reports("a", 1, done());
@@ -109,7 +120,11 @@ fn what_is_made_elsewhere_takes_its_place() {
     assert_eq!(run.started, ["m[0]#1", "m[1]#1"]);
     run.crash();
     run.begin();
-    assert_eq!(run.started.len(), 2, "places are counted again after a crash");
+    assert_eq!(
+        run.started.len(),
+        2,
+        "places are counted again after a crash"
+    );
     run.reports("m[0]", 1, done());
     assert_eq!(run.started.len(), 3);
     run.cancel();

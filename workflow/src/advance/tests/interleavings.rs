@@ -49,8 +49,9 @@ enum Report {
 
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
-        Breaks, CallsBackEarly, Cancels, ChildEnds, Commits, Crashes, Detaches, Dies, Done, Drains, LetsGo, Lingers, Passes,
-        Pauses, Reports, Resumes, Retries, Signals, Stale, TimesOut, Trips, Wakes,
+        Breaks, CallsBackEarly, Cancels, ChildEnds, Commits, Crashes, Detaches, Dies, Done, Drains,
+        LetsGo, Lingers, Passes, Pauses, Reports, Resumes, Retries, Signals, Stale, TimesOut,
+        Trips, Wakes,
     };
     let n = any::<u8>;
     let report = prop_oneof![
@@ -304,7 +305,11 @@ impl Driver {
         let (generation, attempt) = self.store.elsewhere[&key];
         if matches!(report, Report::Stale) {
             for (generation, attempt) in [(generation - 1, attempt), (generation, attempt - 1)] {
-                self.report(key, (generation, attempt), Outcome::Completed(json!("stale")));
+                self.report(
+                    key,
+                    (generation, attempt),
+                    Outcome::Completed(json!("stale")),
+                );
                 assert!(self.last.records.is_empty() && self.last.touched.is_empty());
             }
             return;
