@@ -53,7 +53,7 @@ impl Signer {
             .map_err(|_| Error::Corrupt("the key of tokens cannot be used".into()))
     }
 
-    /// Returns the token by which an agent calls back until a time, to the second.
+    /// Returns the token by which an agent calls back until a time, to the millisecond.
     #[must_use]
     pub fn callback(&self, place: Place, until: Time) -> String {
         let purpose = For::Callback { until };
@@ -69,7 +69,7 @@ impl Signer {
     fn write(&self, token: &Token) -> String {
         let Token { place, purpose } = token;
         let (kind, more) = match purpose {
-            For::Callback { until } => (CALLBACK, until.timestamp()),
+            For::Callback { until } => (CALLBACK, until.timestamp_millis()),
             For::External { lease } => (EXTERNAL, i64::from(*lease)),
         };
         let mut said = Vec::with_capacity(SAID_BYTES + MAC_BYTES);
@@ -103,7 +103,7 @@ impl Signer {
         let more = i64::from_be_bytes(*more);
         let purpose = match kind {
             CALLBACK => For::Callback {
-                until: Time::from_timestamp(more, 0)?,
+                until: Time::from_timestamp_millis(more)?,
             },
             EXTERNAL => For::External {
                 lease: i32::try_from(more).ok()?,

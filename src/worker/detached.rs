@@ -112,9 +112,8 @@ impl Maker {
                 lane,
             }) if self.hand.serves(&lane) => self.ask_at = Instant::now(),
             Ok(Hint::Lagged) | Err(RecvError::Lagged(_)) => self.ask_at = Instant::now(),
-            Ok(_) => {}
-            // The store is closed: from now on there is only polling.
-            Err(RecvError::Closed) => self.hints = self.hints.resubscribe(),
+            // It is not closed while the hand holds the store.
+            Ok(_) | Err(RecvError::Closed) => {}
         }
     }
 
