@@ -247,7 +247,7 @@ impl Maker {
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "nobody knows yet whether attempts were recalled")
+                tracing::debug!(%error, "nobody knows yet whether attempts were recalled");
             }
         }
     }

@@ -125,7 +125,7 @@ impl Runtime {
         tracing::info!(%worker_id, queues = ?self.settings.queues, "the worker is ready");
         let drivers = TaskTracker::new();
         let ended = {
-            let driving = async {
+            let driving = Box::pin(async {
                 let (context, drivers) = (Arc::clone(&context), drivers.clone());
                 let (slots, stop) = (self.settings.slots, stop_claiming.clone());
                 stack::work(backend, context, drivers, slots, stop).await;
@@ -134,13 +134,13 @@ impl Runtime {
                     stages.dropped.cancel();
                     stop_claiming.cancel();
                 }
-            };
-            let making = detached::work(
+            });
+            let making = Box::pin(detached::work(
                 Arc::clone(&context),
                 self.settings.slots,
                 self.settings.poll,
                 stop_claiming.clone(),
-            );
+            ));
             let mut working = std::pin::pin!(async { tokio::join!(driving, making) });
             tokio::select! {
                 // The backend broke: what it had is dropped, and a new one may do better.

@@ -46,7 +46,7 @@ impl Driver {
             self.undone.must = true;
         }
         if let Some(agent) = self.plan.agent(key).map(Arc::clone) {
-            self.to_be_told(agent);
+            self.owe_word(agent);
         }
     }
 }

@@ -282,7 +282,7 @@ impl Driver {
 
     fn abort(&mut self, key: StepKey) {
         if let Some(agent) = self.forget(key) {
-            self.to_be_told(agent);
+            self.owe_word(agent);
         }
     }
 
@@ -294,7 +294,7 @@ impl Driver {
     }
 
     /// Notes that an agent is to hear that nobody waits for it.
-    fn to_be_told(&mut self, agent: Arc<str>) {
+    fn owe_word(&mut self, agent: Arc<str>) {
         if !self.aborted.contains(&agent) {
             self.aborted.push(agent);
         }

@@ -82,7 +82,7 @@ pub async fn report_callback(
     body: Body<CallbackInput>,
 ) -> Result<Found<Receipt>> {
     let mut faults = Vec::new();
-    let outcome = outcome(body.0.status, body.0.output, body.0.error, &mut faults);
+    let outcome = outcome(&body.0.status, body.0.output, body.0.error, &mut faults);
     let lines = read_lines(body.0.logs, "/logs", &mut faults);
     let Some(outcome) = outcome.filter(|_| faults.is_empty()) else {
         return Err(Problem::invalid(faults));
@@ -100,12 +100,12 @@ pub async fn report_callback(
 }
 
 fn outcome(
-    status: String,
+    status: &str,
     output: Value,
     error: Option<ErrorInput>,
     faults: &mut Vec<Fault>,
 ) -> Option<Outcome> {
-    match status.as_str() {
+    match status {
         "completed" => {
             if error.is_some() {
                 faults.push(Fault::at("/error", "is only for `failed`"));

@@ -78,7 +78,7 @@ impl RunState {
         }
         match kind {
             Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } | Kind::External { .. } => {
-                self.start_attempt(turn, key, kind)
+                self.start_attempt(turn, key, kind);
             }
             Kind::Transform { value } => self.transform(turn, key, value),
             Kind::Decide { rules, default } => self.decide(turn, key, rules, default.as_ref()),

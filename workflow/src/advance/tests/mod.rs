@@ -13,6 +13,7 @@ mod children;
 mod deeds;
 mod detaches;
 mod driver;
+mod elsewhere;
 mod failures;
 mod given_back;
 mod interleavings;
