@@ -29,6 +29,7 @@ async fn main() -> anyhow::Result<()> {
         pool_max: 5,
         acquire_timeout: Duration::from_secs(5),
         listen: true,
+        retention: stepwell::queue::retention::Retention::default(),
         master_key: std::env::var("STEPWELL_MASTER_KEY").ok().map(Into::into),
     })?;
     let runtime = Runtime::builder(store)

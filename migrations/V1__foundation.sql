@@ -55,7 +55,8 @@ create unique index workflow_slug on stepwell.workflow (slug) where deleted_at i
 create table stepwell.workflow_version (
     workflow_id  uuid not null references stepwell.workflow,
     version      int not null,
-    definition   json not null,
+    definition   json not null,         -- its signing secrets masked
+    secrets      bytea,                 -- those secrets: XChaCha20-Poly1305, as auth_secret
     content_hash text not null,
     created_by   text not null,
     created_at   timestamptz not null default now(),
@@ -87,6 +88,7 @@ create table stepwell.run (
     traceparent    text,                    -- W3C Trace Context, handed on to the calls it makes
     cancelled_by   text,
     cancel_reason  text,
+    forked_from    uuid,                    -- the run whose finished steps it took over, or that it appeals
     created_at     timestamptz not null,
     started_at     timestamptz,
     finished_at    timestamptz,
@@ -99,7 +101,7 @@ create table stepwell.run (
     check (error is null or status in ('failed', 'cancelled', 'timed_out'))
 ) partition by range (id);
 create index run_workflow on stepwell.run (workflow_id, id);
-create index run_parent on stepwell.run (parent_id) where parent_id is not null;
+create index run_parent on stepwell.run (parent_id, id) where parent_id is not null;
 
 -- In step, audit and job the columns of fixed width come first: no row is padded.
 create table stepwell.step (
@@ -126,8 +128,10 @@ create table stepwell.step (
 create table stepwell.audit (
     id          uuid not null,
     entity_id   uuid not null,              -- of a step: its run's
-    at          timestamptz not null default clock_timestamp(),
+    -- The transaction before the time, as defaults are computed in this order: no record is from before
+    -- its transaction got its number, which is what the feed's cursors go by.
     xid         xid8 not null default pg_current_xact_id(),
+    at          timestamptz not null default clock_timestamp(),
     sequence    bigint not null,            -- within the entity, from 1, without gaps
     entity_type text not null,              -- run, step, agent, workflow, queue, worker
     step        text,
@@ -139,6 +143,9 @@ create table stepwell.audit (
     request_id  text
 ) partition by range (id);
 create index audit_entity on stepwell.audit (entity_id, sequence);
+-- For the tail and for ranges of time. It tells nothing of new pages until they are summed up, so that
+-- it costs writers next to nothing.
+create index audit_at on stepwell.audit using brin (at) with (pages_per_range = 64);
 
 create table stepwell.job (
     run_id     uuid primary key,
@@ -168,7 +175,7 @@ create index job_timed on stepwell.job (queue, run_at) where state = 'timed';
 create table stepwell.inbox (
     id         bigint generated always as identity primary key,
     run_id     uuid not null,
-    kind       text not null check (kind in ('cancel', 'signal', 'pause', 'resume', 'retry', 'child_ended', 'reported')),
+    kind       text not null check (kind in ('cancel', 'signal', 'pause', 'resume', 'retry', 'child_ended', 'reported', 'check', 'admitted')),
     payload    json not null default '{}',
     actor      text not null,
     request_id text,
@@ -198,6 +205,7 @@ create index idempotency_created on stepwell.idempotency using brin (created_at)
 
 create table stepwell.worker (
     id            uuid primary key,         -- fresh at each process start
+    number        bigint not null generated always as identity unique, -- names it in the audit: worker:17
     name          text not null,
     version       text not null,
     queues        text[] not null,
@@ -210,6 +218,9 @@ create table stepwell.worker (
     seen_at       timestamptz not null default now(),
     ended_at      timestamptz,
     freed_at      timestamptz,              -- when the last of its jobs was freed
+    -- As of its last heartbeat: runs held, and by queue the runs taken up in a second.
+    running       int not null default 0,
+    rates         json not null default '{}',
     check ((status in ('dead', 'gone')) = (ended_at is not null)),
     check (freed_at is null or ended_at is not null)
 );
@@ -275,6 +286,34 @@ begin
         end loop;
     end loop;
     return made;
+end $$;
+
+-- Takes the partitions of one day out of these tables; returns how many. A day of which a run is not over
+-- is left alone: a retry that comes meanwhile waits for the lock, and then finds no run. To detach needs
+-- the parent for itself, so call it with a short lock_timeout: whoever comes later waits as long.
+create function stepwell.detach_day(day date, parents text[]) returns int
+    language plpgsql as $$
+declare
+    parent text;
+    part text;
+    detached int := 0;
+begin
+    foreach parent in array parents loop
+        part := parent || '_' || to_char(day, 'YYYYMMDD');
+        continue when not exists (
+            select from pg_inherits
+            where inhrelid = to_regclass('stepwell.' || part) and inhparent = to_regclass('stepwell.' || parent));
+        execute format('alter table stepwell.%I detach partition stepwell.%I', parent, part);
+        detached := detached + 1;
+    end loop;
+    if detached > 0 and 'run' = any (parents) and exists (
+        select from stepwell.job
+        where run_id >= stepwell.uuid7_bound(day::timestamp at time zone 'utc')
+          and run_id < stepwell.uuid7_bound((day + 1)::timestamp at time zone 'utc'))
+    then
+        raise exception 'runs of % are not over', day using errcode = 'object_in_use';
+    end if;
+    return detached;
 end $$;
 
 select stepwell.make_partitions(3);

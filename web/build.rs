@@ -1,7 +1,12 @@
 //! Writes the commit into the binary: `STEPWELL_COMMIT` if set (a build without the repository),
-//! else what git says, else `unknown`.
+//! else what git says, else `unknown`. Compiles the gRPC contract, with no program of another's.
 
+use std::error::Error;
+use std::path::PathBuf;
 use std::process::Command;
+
+/// The contract, below `proto/`.
+const CONTRACT: &str = "stepwell/v1/workflow.proto";
 
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
@@ -9,7 +14,27 @@ fn git(arguments: &[&str]) -> Option<String> {
     (output.status.success() && !text.is_empty()).then_some(text)
 }
 
-fn main() {
+/// Makes the messages, the service, and the descriptors that reflection tells of.
+fn compile_contract() -> Result<(), Box<dyn Error>> {
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler
+        .include_source_info(true)
+        .include_imports(true)
+        .open_file(CONTRACT)?;
+    std::fs::write(
+        out.join("stepwell_v1.bin"),
+        compiler.encode_file_descriptor_set(),
+    )?;
+    tonic_prost_build::configure()
+        // In order, so that one message is written in one way only.
+        .btree_map(".")
+        .compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    compile_contract()?;
     let given = std::env::var("STEPWELL_COMMIT")
         .ok()
         .filter(|commit| !commit.is_empty());
@@ -22,10 +47,12 @@ fn main() {
         println!("cargo::rustc-env=STEPWELL_COMMIT={commit}");
         println!("cargo::rerun-if-env-changed=STEPWELL_COMMIT");
         println!("cargo::rerun-if-changed=build.rs");
+        println!("cargo::rerun-if-changed=proto");
         for file in ["HEAD", "logs/HEAD"] {
             if let Some(path) = git(&["rev-parse", "--path-format=absolute", "--git-path", file]) {
                 println!("cargo::rerun-if-changed={path}");
             }
         }
     }
+    Ok(())
 }

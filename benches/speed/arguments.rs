@@ -7,7 +7,7 @@ pub(crate) const USAGE: &str = "\
 usage: ./dev bench [OPTIONS]             measures
        ./dev bench plots FILE… --out DIR  draws what --json wrote, without measuring
 
-  --workloads LIST  of Q1,Q2,W1,W1x2,W2,W3,H1 (all of these when nothing is said)
+  --workloads LIST  of Q1,Q2,W1,W1x2,W2,W3,H1,E1 (all of these when nothing is said)
                     and the long ones H2,S1,S2,L1, which are run in a short form
   --full            the long ones too unless --workloads says otherwise, and in their whole length
   --reps N          repetitions (3)
@@ -57,6 +57,7 @@ pub(crate) enum Workload {
     W2,
     W3,
     H1,
+    E1,
     H2,
     S1,
     S2,
@@ -72,6 +73,7 @@ impl Workload {
         Self::W2,
         Self::W3,
         Self::H1,
+        Self::E1,
     ];
     const LONG: &[Self] = &[Self::H2, Self::S1, Self::S2, Self::L1];
 

@@ -55,6 +55,8 @@ impl Door {
             timeout_ms: None,
             labels: BTreeMap::new(),
             dedupe_key: None,
+            place: None,
+            callback_url: None,
             parent: None,
             awaited: false,
             actor: Actor {

@@ -79,7 +79,9 @@ impl Processes {
 
     /// Starts the API on a free port.
     pub(crate) async fn serve_api(&mut self) -> anyhow::Result<()> {
-        let line = self.stepwell("api", &["api", "--port", "0"]).await?;
+        let line = self
+            .stepwell("api", &["api", "--port", "0", "--grpc-port", "0"])
+            .await?;
         self.api = address_in(&line)?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 -- change of its job is one row of `d`, however many reasons it has: a row is updated once in a statement.
 -- turn: 'told' (another run's message arrives), 'kept', 'released', 'given_back', 'finished'.
 with owner as materialized (
-    select id, 'worker:' || id as actor from stepwell.worker
+    select id, 'worker:' || number as actor from stepwell.worker
     where id = $1 and epoch = $2 and status in ('alive', 'draining')
     for key share
 ),
@@ -77,7 +77,7 @@ told as (
     join changed c on c.run_id = m.run_id
 ),
 -- A driver that lets go while messages are unread leaves the job due. Where the sequence is not known
--- (0), it is that of the last record.
+-- (0), it is that of the last record, and so is the start.
 moved as (
     update stepwell.job j
     set messages = j.messages - c.consumed + c.added,
@@ -92,7 +92,9 @@ moved as (
         blocked_on = case when c.turn = 'released' and j.messages - c.consumed + c.added <= 0 then c.blocked_on::json end,
         paused = coalesce(c.paused, j.paused),
         deaths = case when c.turn = 'released' then 0 else j.deaths + c.deaths end,
-        started_at = coalesce(j.started_at, c.started_at),
+        started_at = coalesce(j.started_at, c.started_at, case when c.turn = 'given_back' and c.sequence = 0 then
+            (select min(a.at) from stepwell.audit a
+             where a.entity_id = j.run_id and a.sequence > j.sequence and a.action = 'run.started') end),
         sequence = case
             when c.turn = 'told' then j.sequence
             when c.sequence > 0 then c.sequence

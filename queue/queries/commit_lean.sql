@@ -4,7 +4,7 @@
 -- are the worker's own. Arrays are unnested side by side in a select list: as one function in FROM, each
 -- would be put aside as a whole first, which costs three times as much.
 with owner as materialized (
-    select id, 'worker:' || id as actor from stepwell.worker
+    select id, 'worker:' || number as actor from stepwell.worker
     where id = $1 and epoch = $2 and status in ('alive', 'draining')
     for key share
 ),

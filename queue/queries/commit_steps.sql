@@ -3,7 +3,7 @@
 -- statement of its own, because most commits of a lone run are of this kind, and setting the rest up
 -- takes longer than writing these rows.
 with owner as materialized (
-    select id, 'worker:' || id as actor from stepwell.worker
+    select id, 'worker:' || number as actor from stepwell.worker
     where id = $1 and epoch = $2 and status in ('alive', 'draining')
     for key share
 ),

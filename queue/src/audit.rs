@@ -2,6 +2,7 @@
 //! entity. The records of runs are written by the group commit and read here.
 
 mod columns;
+mod list;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +11,7 @@ use stepwell_workflow::Time;
 use uuid::Uuid;
 
 pub(crate) use columns::{AuditColumns, AuditRow};
+pub use list::{AuditFilter, AuditPage};
 
 use crate::{Actor, Error, Store};
 

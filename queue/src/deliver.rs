@@ -59,7 +59,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn deliver(&self, token: &str, door: Door, said: Said) -> Result<Delivered, Error> {
-        let token = match self.admit(token, door).await? {
+        let token = match self.admit_token(token, door).await? {
             Ok(token) => token,
             Err(refused) => return Ok(refused),
         };
@@ -87,9 +87,9 @@ impl Store {
         token: &str,
         said: Vec<(log::Level, String)>,
     ) -> Result<Delivered, Error> {
-        let mut token_of = self.admit(token, Door::Callback).await?;
+        let mut token_of = self.admit_token(token, Door::Callback).await?;
         if token_of == Err(Delivered::Unknown) {
-            token_of = self.admit(token, Door::External).await?;
+            token_of = self.admit_token(token, Door::External).await?;
         }
         let token = match token_of {
             Ok(token) => token,
@@ -106,7 +106,7 @@ impl Store {
     }
 
     /// Reads a token and checks that it is for this door and in time.
-    pub(crate) async fn admit(
+    pub(crate) async fn admit_token(
         &self,
         text: &str,
         door: Door,

@@ -101,7 +101,7 @@ impl Store {
         token: &str,
         lease: Duration,
     ) -> Result<Result<Time, Delivered>, Error> {
-        let token = match self.admit(token, Door::External).await? {
+        let token = match self.admit_token(token, Door::External).await? {
             Ok(token) => token,
             Err(refused) => return Ok(Err(refused)),
         };

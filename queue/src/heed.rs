@@ -1,4 +1,4 @@
-//! What this process remembers of agents and workflows is forgotten when another process changes
+//! What this process remembers of agents, workflows and keys is forgotten when another process changes
 //! them. Hints may be lost: each memory also ends by itself after a few seconds.
 
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::listen::Hint;
-use crate::{Store, agent, workflow};
+use crate::{Store, agent, key, workflow};
 
 /// Whether the task that heeds changes runs: it starts with the first look-up.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ impl Store {
             let mut hints = self.hints();
             let workflows = self.workflows.clone();
             let agents = self.agents.clone();
+            let keys = self.keys.clone();
             let closing = self.desk.closing.clone();
             tokio::spawn(async move {
                 loop {
@@ -30,11 +31,13 @@ impl Store {
                         Ok(Hint::Changed { entity, .. }) => match entity.as_str() {
                             workflow::ENTITY => workflows.forget_heads(),
                             agent::ENTITY => agents.forget(),
+                            key::ENTITY => keys.forget(),
                             _ => {}
                         },
                         Ok(Hint::Lagged) | Err(RecvError::Lagged(_)) => {
                             workflows.forget_heads();
                             agents.forget();
+                            keys.forget();
                         }
                         Ok(_) => {}
                         Err(RecvError::Closed) => return,

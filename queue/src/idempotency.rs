@@ -14,8 +14,8 @@ use crate::{Error, Store};
 const FORGET_BATCH: i64 = 5_000;
 
 /// What a key turned out to be.
-#[derive(Debug)]
-pub(crate) enum Remembered {
+#[derive(Clone, Debug)]
+pub enum Remembered {
     /// Seen for the first time, or again after more than 24 hours.
     Fresh,
     /// Used before with the same request.
@@ -50,7 +50,8 @@ pub(crate) async fn remember(
     if stored.rows_affected() == 1 {
         return Ok(Remembered::Fresh);
     }
-    let known = sqlx::query!(
+    let known = sqlx::query_as!(
+        Known,
         r#"select fingerprint, status, location, body::text as "body!"
            from stepwell.idempotency where scope = $1 and key = $2"#,
         idempotency.scope,
@@ -58,20 +59,52 @@ pub(crate) async fn remember(
     )
     .fetch_one(connection)
     .await?;
-    if known.fingerprint != idempotency.fingerprint {
-        return Ok(Remembered::Reused);
+    known.told(idempotency)
+}
+
+/// What is stored of a key.
+struct Known {
+    fingerprint: Vec<u8>,
+    status: i16,
+    location: Option<String>,
+    body: String,
+}
+
+impl Known {
+    fn told(self, idempotency: &Idempotency) -> Result<Remembered, Error> {
+        if self.fingerprint != idempotency.fingerprint {
+            return Ok(Remembered::Reused);
+        }
+        Ok(Remembered::Replayed(Answer {
+            status: u16::try_from(self.status)
+                .map_err(|_| Error::Corrupt("a stored answer has no HTTP status".into()))?,
+            location: self.location,
+            body: RawValue::from_string(self.body)
+                .map(Arc::from)
+                .map_err(|_| Error::Corrupt("a stored answer is not JSON".into()))?,
+        }))
     }
-    Ok(Remembered::Replayed(Answer {
-        status: u16::try_from(known.status)
-            .map_err(|_| Error::Corrupt("a stored answer has no HTTP status".into()))?,
-        location: known.location,
-        body: RawValue::from_string(known.body)
-            .map(Arc::from)
-            .map_err(|_| Error::Corrupt("a stored answer is not JSON".into()))?,
-    }))
 }
 
 impl Store {
+    /// Says what a key was used for, and stores nothing: for who must know it before the change.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn recall(&self, idempotency: &Idempotency) -> Result<Remembered, Error> {
+        let known = sqlx::query_as!(
+            Known,
+            r#"select fingerprint, status, location, body::text as "body!"
+               from stepwell.idempotency
+               where scope = $1 and key = $2 and created_at >= now() - interval '24 hours'"#,
+            idempotency.scope,
+            idempotency.key,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        known.map_or(Ok(Remembered::Fresh), |known| known.told(idempotency))
+    }
+
     /// Forgets keys older than 24 hours, a batch at a time; returns how many. Zero means that none
     /// is left.
     ///

@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::Error;
+use crate::prompt::is_prompt;
 
 /// How long a connection may take to open: beyond it, the host is held to be away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,10 +41,13 @@ pub(crate) fn steady(options: &PgConnectOptions, direct: bool) -> PgConnectOptio
 }
 
 /// Returns the options of connections that serve requests. Their statements touch few rows of many
-/// partitions: JIT takes a second to compile what then runs for a millisecond.
+/// partitions: JIT takes a second to compile what then runs for a millisecond. Most of their filters
+/// are absent at any time, so a plan that is good for all values is good for none.
 pub(crate) fn brief(options: &PgConnectOptions, direct: bool) -> PgConnectOptions {
     if direct {
-        options.clone().options([("jit", "off")])
+        options
+            .clone()
+            .options([("jit", "off"), ("plan_cache_mode", "force_custom_plan")])
     } else {
         options.clone()
     }
@@ -55,6 +59,8 @@ pub(crate) struct Link {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
     used_at: Instant,
+    /// Whether the connection sends small writes at once, once that was looked at.
+    prompt: Option<bool>,
 }
 
 impl Link {
@@ -63,6 +69,7 @@ impl Link {
             options,
             connection: None,
             used_at: Instant::now(),
+            prompt: None,
         }
     }
 
@@ -82,10 +89,33 @@ impl Link {
                 .await
                 .map_err(|_| timed_out("connecting"))??;
             self.connection = Some(opened);
+            self.prompt = None;
         }
         self.connection
             .as_mut()
             .ok_or_else(|| Error::Unavailable(sqlx::Error::WorkerCrashed))
+    }
+
+    /// Returns the connection, and whether it sends small writes at once.
+    pub(crate) async fn get_prompt(&mut self) -> Result<(&mut PgConnection, bool), Error> {
+        self.get().await?;
+        let prompt = match (self.prompt, &mut self.connection) {
+            (Some(prompt), _) => prompt,
+            (None, Some(connection)) => {
+                let looked = tokio::time::timeout(CONNECT_TIMEOUT, is_prompt(connection)).await;
+                let looked = looked.unwrap_or_else(|_| Err(timed_out("looking at a socket")));
+                if looked.is_err() {
+                    self.forget();
+                }
+                looked?
+            }
+            (None, None) => false,
+        };
+        self.prompt = Some(prompt);
+        let connection = self.connection.as_mut();
+        let connection =
+            connection.ok_or_else(|| Error::Unavailable(sqlx::Error::WorkerCrashed))?;
+        Ok((connection, prompt))
     }
 
     /// Drops a connection that can no longer be trusted.

@@ -28,6 +28,10 @@ pub enum Hint {
     PutUp { kind: PutUpOn, lane: String },
     /// An agent or workflow changed: caches forget it.
     Changed { entity: String, id: Uuid },
+    /// Somebody follows these runs, or (none) everything: whoever changes them is to say so.
+    Watching { run_ids: Vec<Uuid> },
+    /// These watched runs have new records; none: something has, and somebody follows everything.
+    Moved { run_ids: Vec<Uuid> },
     /// The connection was lost and is back: anything may have been missed.
     Lagged,
 }
@@ -45,6 +49,8 @@ impl Hint {
             Self::Ended { run_ids } => Some(format!("e:{}", listed(run_ids))),
             Self::PutUp { kind, lane } => Some(format!("p:{}:{lane}", kind.as_str())),
             Self::Changed { entity, id } => Some(format!("c:{entity}:{id}")),
+            Self::Watching { run_ids } => Some(format!("l:{}", listed(run_ids))),
+            Self::Moved { run_ids } => Some(format!("m:{}", listed(run_ids))),
             Self::Lagged => None,
         }
     }
@@ -68,6 +74,14 @@ impl Hint {
                     lane: lane.to_owned(),
                 })
             }
+            ("l", "") => Some(Self::Watching {
+                run_ids: Vec::new(),
+            }),
+            ("l", list) => ids(list).map(|run_ids| Self::Watching { run_ids }),
+            ("m", "") => Some(Self::Moved {
+                run_ids: Vec::new(),
+            }),
+            ("m", list) => ids(list).map(|run_ids| Self::Moved { run_ids }),
             ("c", rest) => {
                 let (entity, id) = rest.split_once(':')?;
                 Some(Self::Changed {
@@ -104,6 +118,7 @@ impl Store {
             entity: entity.to_owned(),
             id,
         });
+        self.tell_watchers(std::iter::empty());
     }
 }
 
@@ -150,6 +165,9 @@ async fn hear(
             continue;
         }
         if let Some(hint) = Hint::from_payload(heard.payload()) {
+            if let Hint::Watching { run_ids } = &hint {
+                desk.interest.note(run_ids);
+            }
             // Nobody listening is no fault.
             let _ = desk.hints.send(hint);
         }
@@ -170,11 +188,19 @@ mod tests {
             Hint::Inbox {
                 run_ids: ids.clone(),
             },
-            Hint::Ended { run_ids: ids },
+            Hint::Ended {
+                run_ids: ids.clone(),
+            },
             Hint::PutUp {
                 kind: PutUpOn::Topic,
                 lane: "press.large".into(),
             },
+            Hint::Watching {
+                run_ids: ids.clone(),
+            },
+            Hint::Watching { run_ids: vec![] },
+            Hint::Moved { run_ids: ids },
+            Hint::Moved { run_ids: vec![] },
             Hint::Changed {
                 entity: "agent".into(),
                 id: Uuid::now_v7(),

@@ -55,6 +55,11 @@ where
         }
     }
 
+    /// Returns the entry if it is there, and loads nothing.
+    pub(crate) async fn peek(&self, key: &K) -> Option<V> {
+        self.kept.get(key).await
+    }
+
     /// Forgets everything. Changes are rare, so nothing is lost by it.
     pub(crate) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);

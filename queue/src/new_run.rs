@@ -9,6 +9,7 @@ use stepwell_workflow::snapshot::Parent;
 use uuid::Uuid;
 
 use crate::Actor;
+use crate::place::Claim;
 
 /// The queue of runs that name none.
 pub const DEFAULT_QUEUE: &str = "default";
@@ -31,7 +32,11 @@ pub struct NewRun {
     pub timeout_ms: Option<i64>,
     pub labels: BTreeMap<String, String>,
     pub dedupe_key: Option<String>,
+    /// Where its end is told; needs a master key, which signs it.
+    pub callback_url: Option<String>,
     pub parent: Option<Parent>,
+    /// The place that the run needs; of a workflow with `concurrency` only.
+    pub place: Option<Claim>,
     /// Whether the run's end is announced by NOTIFY, because somebody waits for it.
     pub awaited: bool,
     pub actor: Actor,

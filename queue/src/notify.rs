@@ -35,6 +35,11 @@ struct Outbox {
     ended: BTreeSet<Uuid>,
     changed: BTreeSet<(String, Uuid)>,
     put_up: BTreeSet<(PutUpOn, String)>,
+    watching: BTreeSet<Uuid>,
+    moved: BTreeSet<Uuid>,
+    /// Said of everything and not of single runs.
+    watching_all: bool,
+    moved_any: bool,
 }
 
 impl Outbox {
@@ -44,6 +49,10 @@ impl Outbox {
             && self.ended.is_empty()
             && self.changed.is_empty()
             && self.put_up.is_empty()
+            && self.watching.is_empty()
+            && self.moved.is_empty()
+            && !self.watching_all
+            && !self.moved_any
     }
 
     fn put(&mut self, hint: &Hint) {
@@ -63,6 +72,10 @@ impl Outbox {
             Hint::PutUp { kind, lane } => {
                 self.put_up.insert((*kind, lane.clone()));
             }
+            Hint::Watching { run_ids } if run_ids.is_empty() => self.watching_all = true,
+            Hint::Watching { run_ids } => keep(&mut self.watching, run_ids),
+            Hint::Moved { run_ids } if run_ids.is_empty() => self.moved_any = true,
+            Hint::Moved { run_ids } => keep(&mut self.moved, run_ids),
             Hint::Lagged => {}
         }
     }
@@ -84,9 +97,14 @@ impl Outbox {
             .put_up
             .into_iter()
             .map(|(kind, lane)| Hint::PutUp { kind, lane });
+        let all = |said: bool, hint: fn(Vec<Uuid>) -> Hint| said.then(|| hint(Vec::new()));
         queues
             .chain(changed)
             .chain(put_up)
+            .chain(all(self.watching_all, |run_ids| Hint::Watching { run_ids }))
+            .chain(all(self.moved_any, |run_ids| Hint::Moved { run_ids }))
+            .chain(chunked(self.watching, |run_ids| Hint::Watching { run_ids }))
+            .chain(chunked(self.moved, |run_ids| Hint::Moved { run_ids }))
             .chain(chunked(self.inboxes, |run_ids| Hint::Inbox { run_ids }))
             .chain(chunked(self.ended, |run_ids| Hint::Ended { run_ids }))
             .filter_map(|hint| hint.to_payload())

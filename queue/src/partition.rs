@@ -12,6 +12,8 @@ use crate::{Error, Store};
 /// Days that have their partitions before they begin: a long weekend without any process does no
 /// harm. Not more, because every plan and every statement looks at each of them.
 const DAYS_AHEAD: i32 = 3;
+/// When the maintenance first looks, where today's partitions are there.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// How often the maintenance looks.
 const EVERY: Duration = Duration::from_secs(600);
 /// How long it waits for a lock: whoever queues behind it waits as long. It tries again later.
@@ -54,6 +56,8 @@ impl Store {
         transaction.commit().await?;
         drop(connection);
         self.purge().await?;
+        self.retain().await?;
+        self.purge_deliveries().await?;
         for table in self.partition_alarm().await? {
             tracing::error!(
                 table,
@@ -90,7 +94,7 @@ impl Store {
 
     /// Does the maintenance now and then, until `stop`. Workers do it by themselves.
     pub async fn maintain(&self, stop: CancellationToken) {
-        maintain(self.clone(), stop).await;
+        maintain(self.clone(), true, stop).await;
     }
 
     /// Removes what has had its time, in bounded statements.
@@ -130,10 +134,19 @@ impl Store {
     }
 }
 
-/// The loop.
-pub(crate) async fn maintain(store: Store, stop: CancellationToken) {
+/// The loop. `urgent`: the partitions of the day may be missing; otherwise it lets the process begin
+/// with its work first.
+pub(crate) async fn maintain(store: Store, urgent: bool, stop: CancellationToken) {
     let mut backoff = Backoff::new();
+    let mut delay = (!urgent).then_some(FIRST_LOOK);
     loop {
+        if let Some(delay) = delay.take() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = store.desk.closing.cancelled() => return,
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
         let wait = match store.maintain_once().await {
             Ok(made) => {
                 if made > 0 {

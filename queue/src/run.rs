@@ -8,6 +8,7 @@ pub(crate) mod bounds;
 mod ends;
 mod get;
 mod list;
+mod report;
 mod standing;
 mod steps;
 mod trail;
@@ -21,9 +22,10 @@ use uuid::Uuid;
 pub use ends::EndWait;
 pub(crate) use ends::Ends;
 pub use list::{RunFilter, RunPage};
+pub use report::{Durations, ItemsReport, Report, StepReport, VALUES_MAX};
 pub use standing::Blocked;
 pub use steps::{RunStep, StepPage, StepPlace};
-pub use trail::{TrailPage, TrailRecord};
+pub use trail::{TrailEnd, TrailPage, TrailRecord};
 
 /// A run as it stands.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Run {
     pub queue: String,
     pub generation: i32,
     pub parent_id: Option<Uuid>,
+    /// The run that it was forked from or that it appeals.
+    pub forked_from: Option<Uuid>,
     pub created_at: Time,
     pub started_at: Option<Time>,
     pub finished_at: Option<Time>,

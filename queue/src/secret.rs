@@ -1,4 +1,6 @@
-//! Secrets at rest: XChaCha20-Poly1305 under the master key, bound to the row they belong to.
+//! Secrets at rest: XChaCha20-Poly1305 under a master key, bound to the row they belong to. There
+//! may be several master keys: the first encrypts, all of them decrypt, so that a key can be replaced
+//! while the processes run.
 //!
 //! What is stored: one byte for the format, four for the key's id (so that a wrong key is told from
 //! a damaged row), 24 of nonce, then the ciphertext.
@@ -20,35 +22,59 @@ const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
 const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
 
-/// Encrypts and decrypts under one master key.
+/// Master keys at once: the one in use, and those that are on their way out.
+const KEYS_MAX: usize = 16;
+
+/// Encrypts and decrypts under the master keys.
 pub struct Cipher {
-    key_id: [u8; KEY_ID_BYTES],
+    /// Never empty; the first encrypts.
+    keys: Vec<MasterKey>,
+}
+
+struct MasterKey {
+    id: [u8; KEY_ID_BYTES],
     inner: XChaCha20Poly1305,
 }
 
 impl std::fmt::Debug for Cipher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Cipher({})", hex(&self.key_id))
+        let ids: Vec<_> = self.keys.iter().map(|key| hex(&key.id)).collect();
+        write!(f, "Cipher({})", ids.join(", "))
     }
 }
 
 impl Cipher {
-    /// Reads a master key: 32 bytes as 64 hexadecimal digits or as base64.
+    /// Reads master keys, one a line: 32 bytes as 64 hexadecimal digits or as base64. The first
+    /// encrypts, the others only decrypt. Lines that begin with `#` are passed over.
     ///
     /// # Errors
-    /// A sentence that says what a key looks like; the key is not in it.
-    pub fn new(master_key: &SecretString) -> Result<Self, String> {
-        let key = decode(master_key.expose_secret().trim()).ok_or(
-            "the master key must be 32 bytes, as 64 hexadecimal digits or as base64; \
-             `openssl rand -base64 32` makes one",
-        )?;
-        let digest = Sha256::digest(key);
-        let mut key_id = [0; KEY_ID_BYTES];
-        key_id.copy_from_slice(&digest[..KEY_ID_BYTES]);
-        Ok(Self {
-            key_id,
-            inner: XChaCha20Poly1305::new(&key.into()),
-        })
+    /// A sentence that says what a key looks like; the keys are not in it.
+    pub fn new(master_keys: &SecretString) -> Result<Self, String> {
+        let lines = master_keys.expose_secret().lines().map(str::trim);
+        let keys = lines
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(MasterKey::read)
+            .collect::<Option<Vec<_>>>()
+            .filter(|keys| (1..=KEYS_MAX).contains(&keys.len()))
+            .ok_or(
+                "a master key must be 32 bytes, as 64 hexadecimal digits or as base64; \
+                 `openssl rand -base64 32` makes one. The first line encrypts, up to 15 more \
+                 lines hold older keys",
+            )?;
+        Ok(Self { keys })
+    }
+
+    /// Returns what a row begins with that is encrypted under the first key.
+    pub(crate) fn mark(&self) -> Vec<u8> {
+        let mut mark = vec![FORMAT];
+        mark.extend(self.keys.first().map(|key| key.id).unwrap_or_default());
+        mark
+    }
+
+    /// Returns the id of the first key, as errors name it.
+    #[must_use]
+    pub fn key_id(&self) -> String {
+        hex(&self.mark()[1..])
     }
 
     /// Encrypts for the row `owner`: the result is of no use in another row.
@@ -59,13 +85,16 @@ impl Cipher {
             msg: plain,
             aad: owner.as_bytes(),
         };
-        let sealed = self
+        let key = self
+            .keys
+            .first()
+            .ok_or_else(|| Error::Corrupt("there is no master key".into()))?;
+        let sealed = key
             .inner
             .encrypt(XNonce::from_slice(&nonce), payload)
             .map_err(|_| Error::Corrupt("a secret could not be encrypted".into()))?;
         let mut stored = Vec::with_capacity(HEAD_BYTES + sealed.len());
-        stored.push(FORMAT);
-        stored.extend_from_slice(&self.key_id);
+        stored.extend_from_slice(&self.mark());
         stored.extend_from_slice(&nonce);
         stored.extend_from_slice(&sealed);
         Ok(stored)
@@ -78,25 +107,42 @@ impl Cipher {
             return Err(corrupt("is not in a known format"));
         }
         let key_id = &stored[1..=KEY_ID_BYTES];
-        if key_id != self.key_id {
+        let Some(key) = self.keys.iter().find(|key| key.id == key_id) else {
+            let known: Vec<_> = self.keys.iter().map(|key| hex(&key.id)).collect();
             return Err(corrupt(&format!(
-                "was encrypted under the master key {}, and the one in use is {}",
+                "was encrypted under the master key {}, and the ones at hand are {}; add the \
+                 missing one as a further line of the key file",
                 hex(key_id),
-                hex(&self.key_id)
+                known.join(", ")
             )));
-        }
+        };
         let payload = Payload {
             msg: &stored[HEAD_BYTES..],
             aad: owner.as_bytes(),
         };
         let nonce = XNonce::from_slice(&stored[1 + KEY_ID_BYTES..HEAD_BYTES]);
-        self.inner
+        key.inner
             .decrypt(nonce, payload)
             .map_err(|_| corrupt("was damaged, or moved from another row"))
     }
 }
 
-fn decode(text: &str) -> Option<[u8; KEY_BYTES]> {
+impl MasterKey {
+    fn read(text: &str) -> Option<Self> {
+        let key = key_bytes(text)?;
+        let digest = Sha256::digest(key);
+        let mut id = [0; KEY_ID_BYTES];
+        id.copy_from_slice(&digest[..KEY_ID_BYTES]);
+        Some(Self {
+            id,
+            inner: XChaCha20Poly1305::new(&key.into()),
+        })
+    }
+}
+
+/// Reads a key as it is written.
+pub(crate) fn key_bytes(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let text = text.trim();
     if text.len() == 2 * KEY_BYTES {
         let mut key = [0; KEY_BYTES];
         for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
@@ -107,7 +153,8 @@ fn decode(text: &str) -> Option<[u8; KEY_BYTES]> {
     STANDARD.decode(text).ok()?.try_into().ok()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Writes bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -155,6 +202,20 @@ mod tests {
                 .contains("damaged")
         );
         assert!(cipher("7").open(row, b"\x01ab").is_err());
+    }
+
+    #[test]
+    fn old_keys_decrypt_and_the_first_encrypts() {
+        let row = Uuid::from_u128(1);
+        let old = cipher("7").seal(row, b"token").unwrap();
+        let both = format!("# new\n{}\n\n{}\n", "8".repeat(64), "7".repeat(64));
+        let both = Cipher::new(&both.into()).unwrap();
+        assert_eq!(both.open(row, &old).unwrap(), b"token");
+        assert!(!old.starts_with(&both.mark()));
+        let new = both.seal(row, b"token").unwrap();
+        assert!(new.starts_with(&both.mark()));
+        assert_eq!(cipher("8").open(row, &new).unwrap(), b"token");
+        assert!(cipher("7").open(row, &new).is_err());
     }
 
     #[test]

@@ -14,10 +14,12 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::counters::Counters;
 use crate::enqueue::Intake;
+use crate::feed::Interest;
 use crate::heed::Heeding;
 use crate::link;
 use crate::listen::{Hint, Listening};
 use crate::notify::Notifier;
+use crate::retention::Retention;
 
 /// Hints that a slow subscriber may fall behind before it hears that it missed some.
 const HINTS_BEHIND_MAX: usize = 4_096;
@@ -33,6 +35,8 @@ pub struct StoreOptions {
     pub acquire_timeout: Duration,
     /// Whether LISTEN may be used; `false` behind PgBouncer in transaction mode.
     pub listen: bool,
+    /// What is kept for how long.
+    pub retention: Retention,
     /// 32 bytes that encrypt secrets at rest; without it, agents with credentials are refused.
     pub master_key: Option<SecretString>,
 }
@@ -46,6 +50,7 @@ impl StoreOptions {
             pool_max: 16,
             acquire_timeout: Duration::from_secs(5),
             listen: true,
+            retention: Retention::default(),
             master_key: None,
         }
     }
@@ -63,9 +68,11 @@ pub struct Store {
     /// The agents that this process has called lately.
     pub(crate) agents: crate::agent::Targets,
     pub(crate) workflows: Arc<crate::workflow::Cache>,
+    pub(crate) keys: crate::key::Seen,
     pub(crate) ends: Arc<crate::run::Ends>,
     pub(crate) signer: Arc<tokio::sync::OnceCell<crate::token::Signer>>,
     pub(crate) log: Arc<crate::log::Writer>,
+    pub(crate) feed: Arc<crate::feed::Feed>,
 }
 
 /// What all clones of a store share besides the pool.
@@ -77,6 +84,7 @@ pub(crate) struct Desk {
     pub(crate) listening: Listening,
     pub(crate) heeding: Heeding,
     pub(crate) intake: Intake,
+    pub(crate) interest: Interest,
     pub(crate) counters: Arc<Counters>,
     pub(crate) closing: CancellationToken,
 }
@@ -109,6 +117,7 @@ impl Store {
             listening: Listening::default(),
             heeding: Heeding::default(),
             intake: Intake::default(),
+            interest: Interest::default(),
             counters,
             connect,
             hints,
@@ -121,9 +130,11 @@ impl Store {
             desk: Arc::new(desk),
             agents: crate::agent::Targets::new(),
             workflows: Arc::default(),
+            keys: crate::key::Seen::default(),
             ends: Arc::default(),
             signer: Arc::default(),
             log: Arc::default(),
+            feed: Arc::default(),
         })
     }
 

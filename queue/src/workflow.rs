@@ -15,6 +15,7 @@ mod names;
 mod record;
 mod replace;
 mod resolve;
+pub(crate) mod secrets;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use delete::Deleted;
 pub use list::{WorkflowFilter, WorkflowPage};
 pub(crate) use record::ENTITY;
 pub use replace::Replaced;
+pub use secrets::Secrets;
 pub use versions::VersionPage;
 
 /// A compiled version, shared by all runs of it in this process.
@@ -84,8 +86,11 @@ pub struct WorkflowText {
     pub active: Option<bool>,
     pub labels: BTreeMap<String, String>,
     /// The document as it was written, without `id` and `status`.
+    /// Its secrets are masked.
     pub definition: Box<RawValue>,
+    /// Of the masked definition.
     pub content_hash: String,
+    pub secrets: Secrets,
     /// The agents that it names, by name or id.
     pub agents: Vec<String>,
 }
@@ -114,6 +119,8 @@ pub enum Created {
     Replayed(Answer),
     /// The idempotency key was used before, with another request.
     KeyReused,
+    /// There is no master key to encrypt its secrets with.
+    NoMasterKey,
 }
 
 impl NewWorkflow {
@@ -129,7 +136,7 @@ impl NewWorkflow {
             labels: self.text.labels.clone(),
             version: 1,
             definition: self.text.definition.clone(),
-            content_hash: self.text.content_hash.clone(),
+            content_hash: self.text.secrets.hash(&self.text.content_hash),
             revision: 1,
             created_at: self.created_at,
             updated_at: self.created_at,

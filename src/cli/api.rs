@@ -4,13 +4,15 @@ use stepwell::queue::Store;
 use tokio_util::sync::CancellationToken;
 
 use super::{Given, parts, print};
-use crate::config::{database, process, server};
+use crate::config::{auth, database, process, server};
 use crate::shutdown;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Api {
     #[command(flatten)]
     server: server::Layer,
+    #[command(flatten)]
+    auth: auth::Layer,
     #[command(flatten)]
     database: database::Layer,
     #[command(flatten)]
@@ -25,23 +27,28 @@ impl Api {
     pub(super) async fn run(self, given: Given) -> anyhow::Result<()> {
         let file = given.file;
         let process = self.process.over(file.process).resolve();
-        let server = self.server.over(file.server).resolve()?;
+        let auth = self.auth.over(file.auth).resolve()?;
+        let server = self.server.over(file.server).resolve(auth.is_open())?;
         let database = self.database.over(file.database).resolve()?;
         let stop = shutdown::install()?;
         let store = parts::open(&database)?;
         let allow_private = self.allow_private.or(file.worker.allow_private);
         let allow_private = allow_private.unwrap_or(false);
-        let bound = parts::bind(server, &process, &store, allow_private, &stop).await?;
+        let bound = parts::bind(server, auth, &process, &store, allow_private, &stop).await?;
+        let grpc = parts::bind_grpc(server, &process, &bound, &stop)?;
         let url = format!("http://{}", bound.address());
         if given.json {
-            print::json(&serde_json::json!({ "url": url }))?;
+            let grpc = grpc.address().to_string();
+            print::json(&serde_json::json!({ "url": url, "grpc": grpc }))?;
         } else {
             print::line(format_args!("The API listens on {url}"));
+            print::line(format_args!("gRPC listens on {}", grpc.address()));
         }
         // While the database is away it serves all the same: `/health` says so, and a supervisor
         // need not restart what is not broken.
-        let (served, kept) = tokio::join!(
+        let (served, called, kept) = tokio::join!(
             parts::until_first_failure(bound.serve(), "API", &stop),
+            parts::until_first_failure(Box::pin(grpc.serve()), "gRPC door", &stop),
             async {
                 let kept = keep(&store, &stop).await;
                 if kept.is_err() {
@@ -51,17 +58,18 @@ impl Api {
             },
         );
         store.close().await;
-        kept.and(served)
+        kept.and(served).and(called)
     }
 }
 
-/// Waits for the database, checks its schema, and then keeps partitions ahead of time: an API may
-/// take runs for days before the first worker starts.
+/// Waits for the database, checks its schema, and then keeps partitions ahead of time and makes the
+/// runs of schedules: an API may take runs for days before the first worker starts.
 async fn keep(store: &Store, stop: &CancellationToken) -> anyhow::Result<()> {
     if parts::check_schema(store, stop).await? {
         tokio::select! {
             () = stop.cancelled() => {}
             () = store.maintain(stop.clone()) => {}
+            () = store.keep_schedules(stop.clone()) => {}
         }
     }
     Ok(())

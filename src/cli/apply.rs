@@ -1,6 +1,6 @@
 //! `stepwell apply`: agents and workflows from files. Applying twice changes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use reqwest::Method;
@@ -9,9 +9,13 @@ use serde_json::Value;
 use super::client::{Answer, Client, ServerArgument};
 use super::{Given, print};
 
+/// The argument that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Apply {
-    /// Files of JSON, each with one agent or workflow or a list of them.
+    /// Files of JSON, each with one agent or workflow or a list of them; a directory stands for
+    /// the *.json in it, and - for standard input.
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true, num_args = 1..)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -53,7 +57,9 @@ impl Apply {
         let client = Client::new(&self.server)?;
         let mut items = Vec::new();
         for path in &self.files {
-            items.extend(read(path)?);
+            for file in files(path)? {
+                items.extend(read(&file)?);
+            }
         }
         let (agents, mut workflows): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| item.kind == Kind::Agent);
@@ -106,9 +112,38 @@ fn tell(item: &Item, outcome: &str, json: bool, done: &mut Vec<Value>) {
     }
 }
 
-fn read(path: &std::path::Path) -> anyhow::Result<Vec<Item>> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+/// The files that an argument stands for, in the order of their names.
+fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unread = || format!("cannot read {}", path.display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).with_context(unread)? {
+        let file = entry.with_context(unread)?.path();
+        if file.is_file()
+            && file
+                .extension()
+                .is_some_and(|extension| extension == "json")
+        {
+            found.push(file);
+        }
+    }
+    if found.is_empty() {
+        bail!("there is no *.json in {}", path.display());
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<Item>> {
+    let (file, text) = if path == Path::new(STANDARD_INPUT) {
+        let text = std::io::read_to_string(std::io::stdin());
+        ("standard input".to_owned(), text)
+    } else {
+        (path.display().to_string(), std::fs::read_to_string(path))
+    };
+    let text = text.with_context(|| format!("cannot read {file}"))?;
     let value: Value =
         serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
     let values = match value {

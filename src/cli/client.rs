@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
+use crate::config::Mistake;
+
 /// Longer than the longest `wait_ms` that the API takes.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// Silence after which a stream of events is held to be broken: two heartbeats have not come.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
 
 /// Which server.
 #[derive(Debug, clap::Args)]
@@ -22,12 +28,23 @@ pub(super) struct ServerArgument {
         global = true
     )]
     server: Url,
+    /// The key of the API, where it asks for one.
+    #[arg(
+        long,
+        env = "STEPWELL_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        global = true
+    )]
+    api_key: Option<SecretString>,
 }
 
 /// A connection to one server.
 pub(super) struct Client {
     server: Url,
     http: reqwest::Client,
+    /// For answers that do not end.
+    streams: reqwest::Client,
 }
 
 /// An answer with a 2xx status, or the absence of what was asked for.
@@ -40,13 +57,21 @@ impl Client {
     pub(super) fn new(argument: &ServerArgument) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
+            .default_headers(credentials(argument.api_key.as_ref())?)
             // The API is called as it is named, not by way of a proxy that the shell knows.
+            .no_proxy()
+            .build()
+            .context("cannot make an HTTP client")?;
+        let streams = reqwest::Client::builder()
+            .connect_timeout(SILENCE_MAX)
+            .read_timeout(SILENCE_MAX)
             .no_proxy()
             .build()
             .context("cannot make an HTTP client")?;
         Ok(Self {
             server: argument.server.clone(),
             http,
+            streams,
         })
     }
 
@@ -101,6 +126,38 @@ impl Client {
         bail!("{words}")
     }
 
+    /// Opens a stream of events, after the one with this id. `Ok(None)`: there will be none.
+    ///
+    /// # Errors
+    /// The outer one when the server refuses, the inner one when it cannot be reached.
+    pub(super) async fn events(
+        &self,
+        url: Url,
+        last: Option<&str>,
+    ) -> anyhow::Result<Result<Option<reqwest::Response>, reqwest::Error>> {
+        let mut request = self.streams.get(url).header("Accept", "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last);
+        }
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(Ok(None)),
+            status if status.is_success() => Ok(Ok(Some(answer))),
+            // The server is there, and can do nothing at the moment.
+            StatusCode::SERVICE_UNAVAILABLE => Ok(Err(answer
+                .error_for_status()
+                .err()
+                .context("an error without one")?)),
+            status => bail!(
+                "{}",
+                problem(status, &answer.text().await.unwrap_or_default())
+            ),
+        }
+    }
+
     /// Sends a request whose object must exist.
     ///
     /// # Errors
@@ -116,6 +173,18 @@ impl Client {
             Answer::NotFound(words) => bail!("{words}"),
         }
     }
+}
+
+/// The header with the key.
+fn credentials(key: Option<&SecretString>) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key {
+        let mut value = HeaderValue::from_str(key.expose_secret().trim())
+            .map_err(|_| Mistake::new("the API key is not plain ASCII"))?;
+        value.set_sensitive(true);
+        headers.insert("x-api-key", value);
+    }
+    Ok(headers)
 }
 
 /// Says what RFC 9457 says, each finding on a line.
@@ -167,7 +236,11 @@ mod tests {
     fn segments_are_kept_apart() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = "http://127.0.0.1:1/base/".parse().unwrap();
-        let client = Client::new(&ServerArgument { server }).unwrap();
+        let client = Client::new(&ServerArgument {
+            server,
+            api_key: None,
+        })
+        .unwrap();
         let url = client
             .at(&["runs", "a/b"], &[("limit", "3".into())])
             .unwrap();

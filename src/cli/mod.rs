@@ -3,6 +3,10 @@
 mod api;
 mod apply;
 mod client;
+mod completions;
+mod doctor;
+mod health;
+mod key;
 mod measure;
 mod migrate;
 mod openapi;
@@ -11,8 +15,10 @@ mod postgres;
 mod print;
 mod pulse;
 mod run;
+mod secret;
 mod up;
 mod version;
+mod watch;
 mod worker;
 
 use std::path::PathBuf;
@@ -57,6 +63,16 @@ enum Command {
     Apply(apply::Apply),
     /// Start runs, look at them, cancel and retry them.
     Run(run::Run),
+    /// Look at all that Stepwell rests on, and say what to do about what is not well.
+    Doctor(doctor::Doctor),
+    /// Ask a running process how it is; the exit code is 0 only when it is well.
+    Health(health::Health),
+    /// Print a script that lets a shell complete commands and flags.
+    Completions(completions::Completions),
+    /// Make, list and revoke keys of the API, in the database itself.
+    Key(key::KeyCommand),
+    /// Encrypt what is secret anew, under another master key.
+    Secret(secret::Secret),
     /// Print the OpenAPI document of the API.
     Openapi,
     /// Run the private Postgres alone, for tests and tools.
@@ -126,6 +142,11 @@ async fn carry_out(command: Command, given: Given) -> anyhow::Result<()> {
         Command::Migrate(migrate) => migrate.run(given).await,
         Command::Apply(apply) => apply.run(given).await,
         Command::Run(run) => run.run(given).await,
+        Command::Doctor(doctor) => doctor.run(given).await,
+        Command::Health(health) => health.run(given).await,
+        Command::Completions(completions) => completions.run(),
+        Command::Key(key) => key.run(given).await,
+        Command::Secret(secret) => secret.run(given).await,
         Command::Openapi => openapi::run(),
         Command::Postgres(postgres) => postgres.run(given).await,
         Command::Version => version::run(given.json),

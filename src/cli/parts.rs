@@ -8,10 +8,12 @@ use anyhow::{Context, anyhow, bail};
 use stepwell::queue::migrate::Standing;
 use stepwell::queue::{Error, Store};
 use stepwell::worker::{Runtime, WorkerSettings, pulse};
-use stepwell_web::{Bound, Patience, WebOptions};
+use stepwell_web::auth::AuthOptions;
+use stepwell_web::{Bound, Patience, WebOptions, grpc};
 use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
+use crate::config::auth::Auth;
 use crate::config::database::Database;
 use crate::config::process::Process;
 use crate::config::server::Server;
@@ -58,15 +60,31 @@ pub(super) async fn check_schema(store: &Store, stop: &CancellationToken) -> any
 /// Binds the API's socket. `allow_private`: whether it may ask agents at private addresses.
 pub(super) async fn bind(
     server: Server,
+    auth: Auth,
     process: &Process,
     store: &Store,
     allow_private: bool,
     stop: &CancellationToken,
 ) -> anyhow::Result<Bound> {
-    let options = web_options(server.address, process);
+    let options = WebOptions {
+        auth: auth.options()?,
+        ..web_options(server.address, process)
+    };
     let agents = Arc::new(Pulse(pulse::Pulse::new(allow_private)?));
     let bound = stepwell_web::bind(options, store.clone(), agents, stop.clone()).await;
     bound.context("the API does not start (--port takes another port, 0 any free one)")
+}
+
+/// Binds the socket of the gRPC door.
+pub(super) fn bind_grpc(
+    server: Server,
+    process: &Process,
+    rest: &Bound,
+    stop: &CancellationToken,
+) -> anyhow::Result<grpc::Bound> {
+    let options = web_options(server.grpc, process);
+    grpc::bind(options, rest.app(), stop.clone())
+        .context("the gRPC door does not open (--grpc-port takes another port, 0 any free one)")
 }
 
 /// Binds the socket through which a worker is watched.
@@ -89,6 +107,7 @@ fn web_options(listen: SocketAddr, process: &Process) -> WebOptions {
         listen,
         stop_grace: process.grace,
         environment: process.environment.clone(),
+        auth: AuthOptions::Open,
         patience: Patience::default(),
     }
 }
@@ -115,6 +134,11 @@ where
         Ok(_) => Err(anyhow!("the {name} ended unasked")),
         Err(error) => Err(error.into()).with_context(|| format!("the {name} failed")),
     }
+}
+
+/// The time of this host.
+pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
+    std::time::SystemTime::now().into()
 }
 
 /// An error and its causes in one line.

@@ -1,20 +1,14 @@
 //! `stepwell run`: runs, through the API.
 
-use std::time::Duration;
-
 use anyhow::bail;
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, ServerArgument};
+use super::watch::watch;
 use super::{Given, print};
 use crate::config::Mistake;
-
-/// Between looks at a run that is watched.
-const WATCH_EVERY: Duration = Duration::from_millis(250);
-/// Steps that are read of a run that is watched: one page.
-const STEPS_SHOWN: &str = "200";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
@@ -43,14 +37,7 @@ enum Verb {
     /// Show a run.
     Get { id: String },
     /// List runs, the newest first.
-    List {
-        /// Only runs that are so; may be repeated.
-        #[arg(long, value_name = "STATUS")]
-        status: Vec<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 50, value_name = "N")]
-        limit: u16,
-    },
+    List(Box<List>),
     /// Cancel a run.
     Cancel {
         id: String,
@@ -64,8 +51,62 @@ enum Verb {
         #[arg(long, value_name = "STEP")]
         from_step: Option<String>,
     },
-    /// Follow a run to its end; the exit code is 0 only if it completes.
+    /// Follow a run to its end, a line for each event, and then show it; the exit code is 0 only if
+    /// it completes.
     Watch { id: String },
+}
+
+/// Which runs are listed: those that every filter lets through.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Only runs that are so; may be repeated.
+    #[arg(long, value_name = "STATUS")]
+    status: Vec<String>,
+    /// Only runs of this workflow, by its name or id.
+    #[arg(long, value_name = "WORKFLOW")]
+    workflow: Option<String>,
+    /// Only runs of this queue.
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<String>,
+    /// Only runs with this label; may be repeated.
+    #[arg(long, value_name = "KEY:VALUE")]
+    label: Vec<String>,
+    /// Only runs that this run started.
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
+    /// Only runs created at this time or later, as 2026-03-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    created_after: Option<String>,
+    /// Only runs created before this time.
+    #[arg(long, value_name = "TIME")]
+    created_before: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: u16,
+    /// Go on after the page that named this cursor.
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
+impl List {
+    fn query(self) -> Vec<(&'static str, String)> {
+        let mut query = vec![("limit", self.limit.to_string())];
+        let once = [
+            ("workflow_id", self.workflow),
+            ("queue", self.queue),
+            ("parent_id", self.parent),
+            ("created_after", self.created_after),
+            ("created_before", self.created_before),
+            ("cursor", self.cursor),
+        ];
+        query.extend(
+            once.into_iter()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        query.extend(self.status.into_iter().map(|status| ("status", status)));
+        query.extend(self.label.into_iter().map(|label| ("label", label)));
+        query
+    }
 }
 
 impl Run {
@@ -91,13 +132,13 @@ impl Run {
                 if !watch {
                     return show(&run, given.json);
                 }
-                self::watch(&client, text(&run, "id"), given.json).await
+                follow(&client, text(&run, "id"), given.json).await
             }
             Verb::Get { id } => {
                 let url = client.at(&["runs", &id], &[])?;
                 show(&client.get(Method::GET, url, None).await?, given.json)
             }
-            Verb::List { status, limit } => list(&client, status, limit, given.json).await,
+            Verb::List(wanted) => list(&client, *wanted, given.json).await,
             Verb::Cancel { id, reason } => {
                 let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
                 let url = client.at(&["runs", &id, "cancel"], &[])?;
@@ -114,14 +155,13 @@ impl Run {
                     given.json,
                 )
             }
-            Verb::Watch { id } => watch(&client, &id, given.json).await,
+            Verb::Watch { id } => follow(&client, &id, given.json).await,
         }
     }
 }
 
-async fn list(client: &Client, status: Vec<String>, limit: u16, json: bool) -> anyhow::Result<()> {
-    let mut query = vec![("limit", limit.to_string())];
-    query.extend(status.into_iter().map(|status| ("status", status)));
+async fn list(client: &Client, wanted: List, json: bool) -> anyhow::Result<()> {
+    let query = wanted.query();
     let page = client
         .get(Method::GET, client.at(&["runs"], &query)?, None)
         .await?;
@@ -145,48 +185,19 @@ async fn list(client: &Client, status: Vec<String>, limit: u16, json: bool) -> a
         })
         .collect();
     print::table(&["id", "workflow", "status", "created", "finished"], &rows);
+    if let Some(cursor) = page.get("next_cursor").and_then(Value::as_str) {
+        print::line(format_args!("more: --cursor {cursor}"));
+    }
     Ok(())
 }
 
-/// Prints what changes until the run is over.
-async fn watch(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
-    let mut shown: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
-    loop {
-        // The run first: when it is over, the steps that are read after it are final.
-        let run = client
-            .get(Method::GET, client.at(&["runs", id], &[])?, None)
-            .await?;
-        let query = [("limit", STEPS_SHOWN.to_owned())];
-        let steps = client
-            .get(
-                Method::GET,
-                client.at(&["runs", id, "steps"], &query)?,
-                None,
-            )
-            .await?;
-        for step in steps
-            .get("items")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let (name, status) = (text(step, "name"), text(step, "status"));
-            if shown.get(name).map(String::as_str) != Some(status) {
-                shown.insert(name.to_owned(), status.to_owned());
-                if !json {
-                    print::line(format_args!("  {name:<24} {status}"));
-                }
-            }
-        }
-        let status = text(&run, "status");
-        if !run.get("finished_at").is_none_or(Value::is_null) {
-            show(&run, json)?;
-            if status != "completed" {
-                bail!("the run is {status}");
-            }
-            return Ok(());
-        }
-        tokio::time::sleep(WATCH_EVERY).await;
+/// Prints what happens until the run is over, and then the run.
+async fn follow(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
+    let run = watch(client, id, json).await?;
+    show(&run, json)?;
+    match text(&run, "status") {
+        "completed" => Ok(()),
+        status => bail!("the run is {status}"),
     }
 }
 
@@ -205,6 +216,6 @@ fn show(run: &Value, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }

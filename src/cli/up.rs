@@ -7,7 +7,7 @@ use stepwell::queue::{Error, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::{Given, measure, parts, print};
-use crate::config::{database, embedded as embedded_config, process, server, worker};
+use crate::config::{auth, database, embedded as embedded_config, process, server, worker};
 use crate::embedded::{Options, Private};
 use crate::shutdown;
 
@@ -20,11 +20,13 @@ pub(super) struct Up {
     #[command(flatten)]
     server: server::Layer,
     #[command(flatten)]
+    auth: auth::Layer,
+    #[command(flatten)]
     database: database::Layer,
     #[command(flatten)]
     embedded: embedded_config::Layer,
     /// Keep the data in a temporary directory that is removed at the end.
-    #[arg(long, conflicts_with_all = ["data_dir", "url"])]
+    #[arg(long, conflicts_with_all = ["data_dir", "url", "url_file"])]
     ephemeral: bool,
     #[command(flatten)]
     worker: worker::Layer,
@@ -36,7 +38,8 @@ impl Up {
     pub(super) async fn run(self, given: Given) -> anyhow::Result<()> {
         let file = given.file;
         let process = self.process.over(file.process).resolve();
-        let server = self.server.over(file.server).resolve()?;
+        let auth = self.auth.over(file.auth).resolve()?;
+        let server = self.server.over(file.server).resolve(auth.is_open())?;
         let worker = self.worker.over(file.worker);
         let elsewhere = worker.public_url.is_some();
         let worker = worker.resolve(true, process.grace)?;
@@ -61,6 +64,7 @@ impl Up {
         }
         let parts = Parts {
             server,
+            auth,
             worker,
             elsewhere,
             process,
@@ -78,6 +82,7 @@ impl Up {
 /// What runs on a database that answers.
 struct Parts {
     server: server::Server,
+    auth: auth::Auth,
     worker: stepwell::worker::WorkerSettings,
     /// Whether agents reach the API by another address than it listens on.
     elsewhere: bool,
@@ -95,25 +100,37 @@ impl Parts {
         let store = parts::open(&self.database)?;
         migrate(&store, stop).await?;
         let allow_private = self.worker.allow_private_networks;
-        let bound = parts::bind(self.server, &self.process, &store, allow_private, stop).await?;
+        let bound = parts::bind(
+            self.server,
+            self.auth,
+            &self.process,
+            &store,
+            allow_private,
+            stop,
+        )
+        .await?;
+        let grpc = parts::bind_grpc(self.server, &self.process, &bound, stop)?;
         let mut worker = self.worker;
         if !self.elsewhere {
             worker.public_url = format!("http://{}", reachable(bound.address()));
         }
         let runtime = parts::worker(worker, &store)?;
         measure::worker(&bound.app().metrics, &runtime);
-        announce(bound.address(), private.as_deref(), self.json)?;
+        announce(&bound, &grpc, private.as_deref(), self.json)?;
+        let working = async {
+            runtime.run(stop.clone()).await?;
+            // A worker that was drained leaves the API where it is.
+            stop.cancelled().await;
+            Ok::<_, anyhow::Error>(())
+        };
         let served = async {
-            let (api, worker) = tokio::join!(
+            let (api, called, worker) = tokio::join!(
                 Box::pin(parts::until_first_failure(bound.serve(), "API", stop)),
-                Box::pin(parts::until_first_failure(
-                    runtime.run(stop.clone()),
-                    "worker",
-                    stop
-                )),
+                Box::pin(parts::until_first_failure(grpc.serve(), "gRPC door", stop)),
+                Box::pin(parts::until_first_failure(working, "worker", stop)),
             );
             store.close().await;
-            api.and(worker)
+            api.and(called).and(worker)
         };
         match private {
             None => served.await,
@@ -158,17 +175,20 @@ async fn migrate(store: &Store, stop: &CancellationToken) -> anyhow::Result<()> 
 }
 
 fn announce(
-    address: std::net::SocketAddr,
+    bound: &stepwell_web::Bound,
+    grpc: &stepwell_web::grpc::Bound,
     private: Option<&Private>,
     json: bool,
 ) -> anyhow::Result<()> {
-    let url = format!("http://{address}");
+    let url = format!("http://{}", bound.address());
+    let grpc = grpc.address().to_string();
     let data = private.map(|private| private.path().display().to_string());
     if json {
-        return print::json(&serde_json::json!({ "url": url, "data_dir": data }));
+        return print::json(&serde_json::json!({ "url": url, "grpc": grpc, "data_dir": data }));
     }
     print::line(format_args!("Stepwell is up: {url}"));
     print::line(format_args!("  API documentation  {url}/docs"));
+    print::line(format_args!("  gRPC               {grpc}"));
     if let Some(data) = data {
         print::line(format_args!("  data directory     {data}"));
         print::line(format_args!(

@@ -57,7 +57,13 @@ impl Work {
                         print::line(format_args!("  health  {health}"));
                     }
                 }
-                parts::until_first_failure(runtime.run(stop.clone()), "worker", &stop).await
+                let working = async {
+                    runtime.run(stop.clone()).await?;
+                    // Stopped, or drained: there is nothing left to do.
+                    stop.cancel();
+                    Ok::<_, anyhow::Error>(())
+                };
+                parts::until_first_failure(working, "worker", &stop).await
             }
             .await;
             ended.cancel();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use stepwell::queue::retention::Retention;
 use stepwell::queue::secret::Cipher;
 use stepwell::queue::store::StoreOptions;
 
@@ -29,6 +30,13 @@ pub(crate) struct Layer {
         value_name = "URL"
     )]
     pub(crate) url: Option<SecretString>,
+    /// A file with that URL in place of the URL itself, which wins.
+    #[arg(
+        long = "database-url-file",
+        env = "STEPWELL_DATABASE_URL_FILE",
+        value_name = "FILE"
+    )]
+    pub(crate) url_file: Option<PathBuf>,
     /// Connections that serve requests, 2–500 [default: 16]. Workers hold some more.
     #[arg(long, env = "STEPWELL_DATABASE_POOL_MAX", value_name = "N")]
     pub(crate) pool_max: Option<u32>,
@@ -38,8 +46,14 @@ pub(crate) struct Layer {
     /// Whether LISTEN is used [default: true]; false behind a pooler in transaction mode.
     #[arg(long, env = "STEPWELL_DATABASE_LISTEN", value_name = "BOOL")]
     pub(crate) listen: Option<bool>,
-    /// A file with the key that encrypts agents' credentials at rest: 32 bytes, as
-    /// 64 hexadecimal digits or base64.
+    /// Whole days that finished runs are kept after the day they began on [default: for ever].
+    #[arg(long, env = "STEPWELL_RETENTION_DAYS", value_name = "DAYS")]
+    pub(crate) retention_days: Option<u16>,
+    /// Whole days that audit records are kept [default: for ever].
+    #[arg(long, env = "STEPWELL_AUDIT_RETENTION_DAYS", value_name = "DAYS")]
+    pub(crate) audit_retention_days: Option<u16>,
+    /// A file with the key that encrypts credentials and signing secrets at rest: 32 bytes, as 64
+    /// hexadecimal digits or base64. Further lines hold older keys, which only decrypt.
     #[arg(long, env = "STEPWELL_MASTER_KEY_FILE", value_name = "FILE")]
     pub(crate) master_key_file: Option<PathBuf>,
     /// The key itself, in place of a file: the environment is its place, not the command line.
@@ -50,10 +64,18 @@ pub(crate) struct Layer {
 impl Layer {
     pub(crate) fn over(self, lower: Self) -> Self {
         Self {
-            url: self.url.or(lower.url),
+            // Of one layer the URL wins over its file; of two layers the upper one, whichever it has.
+            url: if self.url_file.is_some() {
+                self.url
+            } else {
+                self.url.or(lower.url)
+            },
+            url_file: self.url_file.or(lower.url_file),
             pool_max: self.pool_max.or(lower.pool_max),
             acquire_timeout_ms: self.acquire_timeout_ms.or(lower.acquire_timeout_ms),
             listen: self.listen.or(lower.listen),
+            retention_days: self.retention_days.or(lower.retention_days),
+            audit_retention_days: self.audit_retention_days.or(lower.audit_retention_days),
             master_key_file: self.master_key_file.or(lower.master_key_file),
             master_key: self.master_key.or(lower.master_key),
         }
@@ -75,17 +97,40 @@ impl Layer {
             (None, Some(path)) => Some(read_key(&path)?),
             (None, None) => None,
         };
+        let url = match (self.url, self.url_file) {
+            (Some(url), _) => Some(url),
+            (None, Some(path)) => Some(read_url(&path)?),
+            (None, None) => None,
+        };
         Ok(Database {
-            url: self.url,
+            url,
             pool_max,
             acquire_timeout: Duration::from_millis(
                 self.acquire_timeout_ms
                     .unwrap_or(ACQUIRE_TIMEOUT_MS_DEFAULT),
             ),
             listen: self.listen.unwrap_or(true),
+            retention: Retention {
+                run_days: self.retention_days,
+                audit_days: self.audit_retention_days,
+            },
             master_key,
         })
     }
+}
+
+fn read_url(path: &Path) -> Result<SecretString, Mistake> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Mistake::new(format!(
+            "cannot read the database's URL {}: {error}",
+            path.display()
+        ))
+    })?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Mistake::new(format!("{} is empty", path.display())));
+    }
+    Ok(text.into())
 }
 
 /// Reads a master key.
@@ -116,6 +161,7 @@ pub(crate) struct Database {
     pub(crate) pool_max: u32,
     pub(crate) acquire_timeout: Duration,
     pub(crate) listen: bool,
+    pub(crate) retention: Retention,
     pub(crate) master_key: Option<SecretString>,
 }
 
@@ -136,7 +182,46 @@ impl Database {
             pool_max: self.pool_max,
             acquire_timeout: self.acquire_timeout,
             listen: self.listen,
+            retention: self.retention,
             master_key: self.master_key.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{ExposeSecret, Layer};
+
+    fn url(upper: Layer, lower: Layer) -> Result<Option<String>, String> {
+        let database = upper.over(lower).resolve().map_err(|mistake| mistake.0)?;
+        Ok(database.url.map(|url| url.expose_secret().to_owned()))
+    }
+
+    #[test]
+    fn the_url_may_be_in_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("url");
+        let in_file = || Layer {
+            url_file: Some(path.clone()),
+            ..Layer::default()
+        };
+        let given = || Layer {
+            url: Some("postgres://given".into()),
+            ..Layer::default()
+        };
+        assert!(
+            url(in_file(), Layer::default())
+                .unwrap_err()
+                .contains("url")
+        );
+        std::fs::write(&path, "postgres://filed\n").unwrap();
+        let filed = Ok(Some("postgres://filed".to_owned()));
+        assert_eq!(url(in_file(), Layer::default()), filed);
+        assert_eq!(url(in_file(), given()), filed);
+        let given_one = Ok(Some("postgres://given".to_owned()));
+        assert_eq!(url(given(), in_file()), given_one);
+        std::fs::write(&path, " ").unwrap();
+        assert!(url(in_file(), Layer::default()).is_err());
     }
 }

@@ -63,10 +63,13 @@ fn nearest(name: &str, known: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use clap::CommandFactory;
 
     use super::refuse_unknown;
     use crate::cli::Cli;
+    use crate::config::File;
 
     fn check(name: &str, value: &str) -> Result<(), String> {
         let variables = [(name.to_owned(), value.to_owned())];
@@ -93,13 +96,67 @@ mod tests {
         assert!(check("STEPWELL_NONSENSE", "1").is_err());
     }
 
+    /// Variable and flag of every setting.
+    fn settings() -> BTreeMap<String, String> {
+        fn collect(command: &clap::Command, settings: &mut BTreeMap<String, String>) {
+            for argument in command.get_arguments() {
+                if let (Some(name), Some(flag)) = (argument.get_env(), argument.get_long()) {
+                    settings.insert(name.to_string_lossy().into_owned(), format!("--{flag}"));
+                }
+            }
+            for inner in command.get_subcommands() {
+                collect(inner, settings);
+            }
+        }
+        let mut settings = BTreeMap::new();
+        collect(&Cli::command(), &mut settings);
+        settings
+    }
+
     #[test]
-    fn every_variable_is_documented() {
-        let documented = include_str!("../../.env.example");
-        let mut known = Vec::new();
-        super::collect(&Cli::command(), &mut known);
-        for name in known {
-            assert!(documented.contains(&name), "{name} is not in .env.example");
+    fn the_example_documents_every_variable_and_none_more() {
+        let documented: BTreeSet<&str> = include_str!("../../.env.example")
+            .lines()
+            .filter_map(|line| line.strip_prefix('#')?.split_once('='))
+            .map(|(name, _)| name)
+            .filter(|name| name.bytes().all(|c| c.is_ascii_uppercase() || c == b'_'))
+            .collect();
+        let settings = settings();
+        let known: BTreeSet<&str> = settings.keys().map(String::as_str).collect();
+        assert_eq!(documented, known, ".env.example and the code differ");
+    }
+
+    #[test]
+    fn the_manual_documents_every_setting_and_none_more() {
+        let rows: Vec<Vec<&str>> = include_str!("../../docs/operations.md")
+            .lines()
+            .filter(|line| line.starts_with("| `STEPWELL_") || line.starts_with("| `DATABASE_"))
+            .map(|line| {
+                line.split('|')
+                    .map(|cell| cell.trim().trim_matches('`'))
+                    .collect()
+            })
+            .collect();
+        let documented: BTreeMap<String, String> = rows
+            .iter()
+            .map(|cells| (cells[1].to_owned(), cells[2].to_owned()))
+            .collect();
+        assert_eq!(
+            documented,
+            settings(),
+            "docs/operations.md and the code differ"
+        );
+        for cells in rows {
+            // A value of a wrong type is another error than a key that nobody knows.
+            let Some((section, key)) = cells[3].split_once('.') else {
+                continue;
+            };
+            let text = format!("[{section}]\n{key} = {{}}\n");
+            let error = toml::from_str::<File>(&text)
+                .err()
+                .map(|error| error.to_string());
+            let error = error.unwrap_or_default();
+            assert!(!error.contains("unknown field"), "{}: {error}", cells[3]);
         }
     }
 }

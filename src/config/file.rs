@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Mistake, database, embedded, health, log, process, server, worker};
+use super::{Mistake, auth, database, embedded, health, log, process, server, worker};
 
 /// Read from the working directory when no file is named.
 const DEFAULT_PATH: &str = "stepwell.toml";
@@ -15,6 +15,7 @@ const DEFAULT_PATH: &str = "stepwell.toml";
 pub(crate) struct File {
     pub(crate) database: database::Layer,
     pub(crate) server: server::Layer,
+    pub(crate) auth: auth::Layer,
     pub(crate) worker: worker::Layer,
     pub(crate) health: health::Layer,
     pub(crate) embedded: embedded::Layer,
@@ -51,13 +52,14 @@ mod tests {
     #[test]
     fn every_section_is_read() {
         let file = File::parse(
-            "[database]\npool_max = 7\n[server]\nport = 9999\n[worker]\nqueues = ['a', 'b']\n\
+            "[database]\npool_max = 7\n[server]\nport = 9999\n[auth]\nmode = 'keys'\n[worker]\nqueues = ['a', 'b']\n\
              [health]\nlisten = '127.0.0.1:1'\n\
              [embedded]\ndata_dir = '/x'\n[log]\nformat = 'json'\n[process]\ngrace_seconds = 3\n",
         )
         .unwrap();
         assert_eq!(file.database.pool_max, Some(7));
         assert_eq!(file.server.port, Some(9999));
+        assert_eq!(file.auth.mode, Some(super::auth::Mode::Keys));
         assert_eq!(file.worker.queues, Some(vec!["a".into(), "b".into()]));
         assert_eq!(file.process.grace_seconds, Some(3));
     }

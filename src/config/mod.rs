@@ -4,6 +4,7 @@
 //! (the section's `Layer`) is all three. An unknown key is refused in each of them, because a
 //! misspelt setting that is ignored is worse than a process that does not start.
 
+pub(crate) mod auth;
 pub(crate) mod database;
 pub(crate) mod embedded;
 pub(crate) mod environment;

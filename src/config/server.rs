@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::Mistake;
 
 const PORT_DEFAULT: u16 = 8080;
+const GRPC_PORT_DEFAULT: u16 = 50_051;
 
 /// Flags, variables and keys.
 #[derive(Clone, Copy, Debug, Default, clap::Args, Deserialize)]
@@ -19,7 +20,10 @@ pub(crate) struct Layer {
     /// The port to listen on [default: 8080]; 0 takes a free one.
     #[arg(long, env = "STEPWELL_HTTP_PORT", value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// Listen beyond loopback although nobody is asked who they are.
+    /// The port to listen on for gRPC, at the same address [default: 50051]; 0 takes a free one.
+    #[arg(long, env = "STEPWELL_GRPC_PORT", value_name = "PORT")]
+    pub(crate) grpc_port: Option<u16>,
+    /// Listen beyond loopback although nobody is asked who they are (without `--auth keys`).
     #[arg(long, env = "STEPWELL_INSECURE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) insecure: Option<bool>,
 }
@@ -29,6 +33,7 @@ impl Layer {
         Self {
             host: self.host.or(lower.host),
             port: self.port.or(lower.port),
+            grpc_port: self.grpc_port.or(lower.grpc_port),
             insecure: self.insecure.or(lower.insecure),
         }
     }
@@ -36,18 +41,20 @@ impl Layer {
     /// Checks the values and fills in the defaults.
     ///
     /// # Errors
-    /// An address beyond loopback without `insecure`: there is no authentication yet.
-    pub(crate) fn resolve(self) -> Result<Server, Mistake> {
+    /// An address beyond loopback where nobody is asked (`open`), without `insecure`.
+    pub(crate) fn resolve(self, open: bool) -> Result<Server, Mistake> {
         let host = self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        if !host.is_loopback() && !self.insecure.unwrap_or(false) {
+        if open && !host.is_loopback() && !self.insecure.unwrap_or(false) {
             return Err(Mistake::new(format!(
-                "refusing to listen on {host}: this version asks nobody who they are, so whoever \
-                 reaches the port can start, read and cancel every run. Listen on 127.0.0.1 behind \
-                 a proxy that authenticates, or say --insecure if the network is trusted"
+                "refusing to listen on {host}: nobody is asked who they are, so whoever reaches the \
+                 port can start, read and cancel every run. Ask for keys (--auth keys, and `stepwell \
+                 key create`), listen on 127.0.0.1 behind a proxy that authenticates, or say \
+                 --insecure if the network is trusted"
             )));
         }
         Ok(Server {
             address: SocketAddr::new(host, self.port.unwrap_or(PORT_DEFAULT)),
+            grpc: SocketAddr::new(host, self.grpc_port.unwrap_or(GRPC_PORT_DEFAULT)),
         })
     }
 }
@@ -56,6 +63,7 @@ impl Layer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) grpc: SocketAddr,
 }
 
 #[cfg(test)]
@@ -71,12 +79,13 @@ mod tests {
         let file = Layer {
             port: Some(2),
             host: "127.0.0.2".parse().ok(),
+            grpc_port: Some(3),
             insecure: None,
         };
-        let server = flags.over(file).resolve().map_err(|mistake| mistake.0);
+        let server = flags.over(file).resolve(true).map_err(|mistake| mistake.0);
         assert_eq!(
-            server.map(|server| server.address.to_string()),
-            Ok("127.0.0.2:1".to_owned())
+            server.map(|server| (server.address.to_string(), server.grpc.port())),
+            Ok(("127.0.0.2:1".to_owned(), 3))
         );
     }
 
@@ -86,13 +95,14 @@ mod tests {
             host: "0.0.0.0".parse().ok(),
             ..Layer::default()
         };
-        assert!(open.resolve().is_err());
+        assert!(open.resolve(true).is_err());
+        assert!(open.resolve(false).is_ok(), "with keys it may");
         assert!(
             Layer {
                 insecure: Some(true),
                 ..open
             }
-            .resolve()
+            .resolve(true)
             .is_ok()
         );
         assert!(
@@ -100,7 +110,7 @@ mod tests {
                 host: "::1".parse().ok(),
                 ..Layer::default()
             }
-            .resolve()
+            .resolve(true)
             .is_ok()
         );
     }

@@ -10,6 +10,7 @@ use stepwell_queue::{Error, Store};
 use super::metrics::Metrics;
 use super::outbound::Outbound;
 use super::runtime::Runtime;
+use super::seats::Seats;
 use super::settings::WorkerSettings;
 use super::steps::Steps;
 use super::tasks::{Registry, TaskCall, TaskError};
@@ -103,6 +104,7 @@ impl Builder {
             store: self.store.clone(),
             outbound,
             tasks: self.tasks,
+            seats: Seats::new(self.store.clone()),
             timeout: self.settings.step_timeout,
             public_url: self.settings.public_url.trim_end_matches('/').to_owned(),
             metrics: Arc::clone(&metrics),
@@ -129,6 +131,7 @@ mod tests {
             pool_max: 1,
             acquire_timeout: Duration::from_secs(1),
             listen: false,
+            retention: stepwell_queue::retention::Retention::default(),
             master_key: None,
         });
         Runtime::builder(store.unwrap())

@@ -25,12 +25,14 @@
 
 mod builder;
 mod context;
+mod delivery;
 mod detached;
 mod driver;
 pub mod metrics;
 mod outbound;
 pub mod pulse;
 mod runtime;
+mod seats;
 pub mod settings;
 mod stack;
 mod steps;

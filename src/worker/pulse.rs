@@ -37,6 +37,12 @@ impl Pulse {
             .map_err(RuntimeError::Outbound)
     }
 
+    /// Returns the HTTP client, for an address that the operator has named and no definition.
+    #[must_use]
+    pub fn client(&self) -> reqwest::Client {
+        self.0.client()
+    }
+
     /// GETs `health_path` on the agent's host, or else the agent's own URL, with its credentials.
     pub async fn ask(
         &self,

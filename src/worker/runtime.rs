@@ -3,7 +3,8 @@
 //! It ends in stages. Asked to stop, it claims nothing more and begins nothing more; what is in
 //! flight may end. After the grace period what is still in flight is given back, and the attempt
 //! does not count. Then the worker retires, and others go on with its runs at once. A worker that
-//! the database held for dead drops all its runs where they stand and registers anew.
+//! the database held for dead drops all its runs where they stand and registers anew. Events go out
+//! ([`delivery`]) as long as the worker works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::builder::{Builder, RuntimeError};
 use super::context::{Context, Stages};
+use super::delivery;
 use super::detached;
 use super::metrics::Metrics;
 use super::settings::WorkerSettings;
@@ -40,6 +42,8 @@ pub struct Runtime {
 enum Ended {
     Stopped,
     Fenced,
+    /// An operator asked for it.
+    Drained,
 }
 
 impl Runtime {
@@ -55,18 +59,35 @@ impl Runtime {
         Arc::clone(&self.metrics)
     }
 
-    /// Works until `shutdown` is cancelled and everything is given back or ended. Waits while the
-    /// database is away.
+    /// Works until `shutdown` is cancelled, or an operator lets it drain, and everything is given back
+    /// or ended. Waits while the database is away.
     ///
     /// # Errors
     /// [`RuntimeError::Register`] when the database refuses the worker, as with a wrong schema.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RuntimeError> {
+        let ended = shutdown.child_token();
+        let sending = delivery::run(
+            self.store.clone(),
+            self.steps.outbound.clone(),
+            ended.clone(),
+        );
+        let working = async {
+            let worked = self.work(shutdown).await;
+            ended.cancel();
+            worked
+        };
+        let (worked, ()) = tokio::join!(Box::pin(working), Box::pin(sending));
+        worked
+    }
+
+    /// Works under one registration after the other.
+    async fn work(&self, shutdown: CancellationToken) -> Result<(), RuntimeError> {
         loop {
             let Some(worker) = self.register(&shutdown).await? else {
                 return Ok(());
             };
             match self.serve(worker, &shutdown).await {
-                Ended::Stopped => return Ok(()),
+                Ended::Stopped | Ended::Drained => return Ok(()),
                 Ended::Fenced => tracing::warn!("registering anew"),
             }
         }
@@ -105,10 +126,12 @@ impl Runtime {
     /// Works under one registration.
     async fn serve(&self, worker: Worker, shutdown: &CancellationToken) -> Ended {
         let worker_id = worker.id();
+        self.steps.seats.register(worker_id);
         let fenced = worker.fenced();
+        let draining = worker.draining();
         let stop_claiming = CancellationToken::new();
         let stages = Stages {
-            drain: shutdown.clone(),
+            drain: shutdown.child_token(),
             give_back: CancellationToken::new(),
             dropped: CancellationToken::new(),
         };
@@ -141,10 +164,12 @@ impl Runtime {
                 self.settings.poll,
                 stop_claiming.clone(),
             ));
-            let mut working = std::pin::pin!(async { tokio::join!(driving, making) });
+            let mut working = std::pin::pin!(async {
+                tokio::join!(driving, making);
+            });
             tokio::select! {
                 // The backend broke: what it had is dropped, and a new one may do better.
-                _ = &mut working => {
+                () = &mut working => {
                     stages.dropped.cancel();
                     Ended::Fenced
                 }
@@ -154,6 +179,13 @@ impl Runtime {
                     stages.dropped.cancel();
                     working.await;
                     Ended::Fenced
+                }
+                () = draining.cancelled() => {
+                    tracing::info!(%worker_id, "the worker was asked to drain: it claims nothing more");
+                    stop_claiming.cancel();
+                    stages.drain.cancel();
+                    self.finish(working, &stages, &fenced, shutdown).await;
+                    Ended::Drained
                 }
                 () = shutdown.cancelled() => {
                     stop_claiming.cancel();
@@ -169,10 +201,29 @@ impl Runtime {
         ended
     }
 
+    /// Lets the work come to its end, however long that takes, unless the process is to stop.
+    async fn finish(
+        &self,
+        working: impl Future<Output = ()>,
+        stages: &Stages,
+        fenced: &CancellationToken,
+        shutdown: &CancellationToken,
+    ) {
+        let mut working = std::pin::pin!(working);
+        tokio::select! {
+            () = &mut working => {}
+            () = fenced.cancelled() => {
+                stages.dropped.cancel();
+                working.await;
+            }
+            () = shutdown.cancelled() => self.wind_down(working, stages, fenced).await,
+        }
+    }
+
     /// Lets the work come to its end, and hurries it along in stages.
     async fn wind_down(
         &self,
-        working: impl Future<Output = ((), ())>,
+        working: impl Future<Output = ()>,
         stages: &Stages,
         fenced: &CancellationToken,
     ) {
@@ -180,13 +231,13 @@ impl Runtime {
         tracing::info!(?grace, "the worker stops: it claims nothing more");
         let mut working = std::pin::pin!(working);
         tokio::select! {
-            _ = &mut working => return,
+            () = &mut working => return,
             () = fenced.cancelled() => {}
             () = tokio::time::sleep(grace) => {
                 tracing::warn!("the grace period is over: attempts in flight are given back");
                 stages.give_back.cancel();
                 tokio::select! {
-                    _ = &mut working => return,
+                    () = &mut working => return,
                     () = fenced.cancelled() => {}
                     () = tokio::time::sleep(FAREWELL) => {
                         tracing::warn!("the database does not take the last commits");

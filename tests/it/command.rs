@@ -1,5 +1,7 @@
 //! The command line: what it does through the API, and what it says to mistakes.
 
+mod examine;
+
 use serde_json::{Value, json};
 
 use crate::harness::process::{EXIT_FAILED, EXIT_OK, EXIT_USAGE};
@@ -78,15 +80,27 @@ async fn runs_are_started_watched_listed_cancelled_and_retried() {
         let start = ["run", "start", "w", "--input", input, "--watch", "--json"];
         let (code, process) = stepwell(app, &start).await;
         assert_eq!(code, Some(EXIT_FAILED), "the run failed: {}", process.log());
-        let run: Value = serde_json::from_str(&process.output()).unwrap();
+        let output = process.output();
+        let lines: Vec<Value> = output
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let (run, events) = lines.split_last().unwrap();
+        let types: Vec<_> = events.iter().map(|event| event["type"].clone()).collect();
+        let expected = ["run.created", "run.started", "step.failed", "run.failed"];
+        assert_eq!(types, expected, "a line for each event, and then the run");
         let id = run["id"].as_str().unwrap();
         assert_eq!(
             (&run["status"], &run["input"]),
             (&json!("failed"), &json!({"user": "Ada"}))
         );
         answers(app, &["run", "retry", id, "--json"]).await;
-        let watched = answers(app, &["run", "watch", id, "--json"]).await;
-        assert_eq!(watched["status"], "completed");
+        let (code, process) = stepwell(app, &["run", "watch", id]).await;
+        assert_eq!(code, Some(EXIT_OK), "{}", process.log());
+        let output = process.output();
+        assert!(output.contains("step.failed          s"), "{output}");
+        assert!(output.contains("run.retry_requested"), "{output}");
+        assert!(output.contains("status    completed"), "{output}");
         let got = answers(app, &["run", "get", id, "--json"]).await;
         assert_eq!(got["generation"], 2);
         let list = answers(app, &["run", "list", "--status", "completed", "--json"]).await;
@@ -114,6 +128,103 @@ async fn runs_are_started_watched_listed_cancelled_and_retried() {
         );
         let nobody = "01890000-0000-7000-8000-000000000000";
         let (code, _) = stepwell(app, &["run", "get", nobody]).await;
+        assert_eq!(code, Some(EXIT_FAILED));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn apply_takes_a_directory() {
+    with_app(async |app| {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, body: &Value| {
+            std::fs::write(directory.path().join(name), body.to_string()).unwrap();
+        };
+        let path = directory.path().display().to_string();
+        let (code, process) = stepwell(app, &["apply", "-f", &path]).await;
+        assert_eq!(code, Some(EXIT_FAILED), "{}", process.log());
+        write(
+            "a.json",
+            &json!({"name": "a", "url": "http://127.0.0.1:9/"}),
+        );
+        write("notes.txt", &json!("not for us"));
+        let step = json!({"name": "s", "type": "agent", "config": {"agent": "a"}});
+        write(
+            "w.json",
+            &json!([{"id": "w", "name": "w", "steps": [step]}]),
+        );
+        let applied = answers(app, &["apply", "--json", "-f", &path]).await;
+        let names: Vec<_> = applied
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["name"])
+            .collect();
+        assert_eq!(names, ["a", "w"]);
+        // Nothing comes from the standard input of a test.
+        let (code, process) = stepwell(app, &["apply", "-f", "-"]).await;
+        assert_eq!(code, Some(EXIT_FAILED), "{}", process.log());
+        assert!(
+            process.log().contains("standard input"),
+            "{}",
+            process.log()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn runs_are_listed_by_every_filter() {
+    with_app(async |app| {
+        let steps = json!([{"name": "s", "type": "transform", "config": {"value": 1}}]);
+        for name in ["one", "two"] {
+            app.api.workflow(name, steps.clone()).await;
+        }
+        let order = json!({"input": {}, "labels": {"team": "a"}, "queue": "default"});
+        let run = app
+            .api
+            .post("workflows/one/execute", order)
+            .await
+            .of(202)
+            .body;
+        app.api.finished(run["id"].as_str().unwrap()).await;
+        let second = app
+            .api
+            .post("workflows/two/execute", json!({}))
+            .await
+            .of(202)
+            .body;
+        app.api.finished(second["id"].as_str().unwrap()).await;
+        let ids = async |filters: &[&str]| -> Vec<Value> {
+            let mut arguments = vec!["run", "list", "--json"];
+            arguments.extend(filters);
+            let page = answers(app, &arguments).await;
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|run| run["id"].clone())
+                .collect()
+        };
+        let newest_first = vec![second["id"].clone(), run["id"].clone()];
+        assert_eq!(
+            ids(&["--status", "completed", "--queue", "default"]).await,
+            newest_first
+        );
+        assert_eq!(ids(&["--workflow", "one"]).await, newest_first[1..]);
+        assert_eq!(ids(&["--label", "team:a"]).await, newest_first[1..]);
+        let time = second["created_at"].as_str().unwrap();
+        assert_eq!(ids(&["--created-before", time]).await, newest_first[1..]);
+        assert_eq!(ids(&["--created-after", time]).await, newest_first[..1]);
+        assert!(
+            ids(&["--parent", run["id"].as_str().unwrap()])
+                .await
+                .is_empty()
+        );
+        let page = answers(app, &["run", "list", "--json", "--limit", "1"]).await;
+        let cursor = page["next_cursor"].as_str().unwrap();
+        assert_eq!(ids(&["--cursor", cursor]).await, newest_first[1..]);
+        let (code, _) = stepwell(app, &["run", "list", "--created-after", "yesterday"]).await;
         assert_eq!(code, Some(EXIT_FAILED));
     })
     .await;

@@ -12,10 +12,15 @@
 )]
 
 mod api;
+mod auth;
 mod command;
 mod detached;
 mod durability;
 mod engine;
+mod events;
+mod events_out;
 mod harness;
 mod queue;
 mod repository;
+mod resources;
+mod sql;

@@ -69,6 +69,12 @@ fn set(res: &mut Response, name: &'static str, value: &str) {
     }
 }
 
+/// Answers 201 with what was made and where it is.
+pub(crate) fn made(res: &mut Response, body: &impl Serialize, path: &str) {
+    json(res, 201, body);
+    set(res, "location", path);
+}
+
 /// Gives a stored answer again.
 pub(crate) fn replay(res: &mut Response, stored: &Stored) {
     raw(res, stored.status, stored.body.get().as_bytes().to_vec());

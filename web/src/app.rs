@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::WebOptions;
 use crate::agents::health::AskAgents;
+use crate::auth::Gate;
 use crate::extract::{Take, extractor};
 use crate::metrics::{Metrics, Survey, loop_samples};
 use crate::problem::Problem;
@@ -20,6 +21,8 @@ pub struct App {
     pub options: Arc<WebOptions>,
     pub metrics: Arc<Metrics>,
     pub survey: Arc<Survey>,
+    /// Who may come in.
+    pub gate: Arc<Gate>,
     /// Absent where there is no API.
     pub agents: Option<Arc<dyn AskAgents>>,
     /// Cancelled when the server is to stop.
@@ -39,8 +42,10 @@ impl App {
         let (counters, asked) = (store.counters(), Arc::clone(&survey));
         metrics.add(move || loop_samples(&counters));
         metrics.add(move || asked.samples());
+        let gate = Arc::new(Gate::new(store.clone(), options.auth.clone()));
         Self {
             store,
+            gate,
             options: Arc::new(options),
             metrics: Arc::new(metrics),
             survey,

@@ -1,6 +1,7 @@
-//! What every request passes first and every answer last: its id, its log line, its measurement,
-//! the limits on time and number, and the net under panics.
+//! What every request passes first and every answer last: its id, who sent it and whether they may,
+//! its log line, its measurement, the limits on time and number, and the net under panics.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +13,8 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::App;
+use crate::auth::Principal;
+use crate::auth::policy::{self, Need};
 use crate::limits::{REQUEST_TIMEOUT, REQUESTS_MAX};
 use crate::problem::{self, Fault, Kind, Problem};
 use crate::request_id::{self, RequestId};
@@ -54,9 +57,16 @@ impl Door {
                 ));
             }
         };
+        let needed = self.admit(req, depot).await?;
         let work = AssertUnwindSafe(ctrl.call_next(req, depot, res)).catch_unwind();
         match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => {
+                // A token that was never given out is a failed attempt like any other.
+                if needed == Need::OwnToken && res.status_code == Some(StatusCode::NOT_FOUND) {
+                    self.app.gate.failed(address(req)).await?;
+                }
+                Ok(())
+            }
             Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", words(&*panic)))),
             Err(_) => Err(Problem::new(
                 Kind::TimedOut,
@@ -64,6 +74,33 @@ impl Door {
             )),
         }
     }
+}
+
+impl Door {
+    /// Finds out who asks, and whether they may. The route decides and not the path: a path can be
+    /// written in many ways.
+    async fn admit(&self, req: &Request, depot: &mut Depot) -> Result<Need, Problem> {
+        let needed = match req.matched_path() {
+            "" => policy::needed_by_stranger(req.uri().path()),
+            route => policy::needed(req.method(), route),
+        };
+        let Need::Role(role) = needed else {
+            depot.insert_typed(Principal::anonymous());
+            return Ok(needed);
+        };
+        let from = address(req);
+        let gate = &self.app.gate;
+        let principal = gate.authenticate(req.headers(), from).await?;
+        depot.insert_typed(principal.clone());
+        tracing::Span::current().record("actor", &*principal.name);
+        principal.allow(role)?;
+        Ok(needed)
+    }
+}
+
+/// Returns where a request came from.
+fn address(req: &Request) -> Option<IpAddr> {
+    req.remote_addr().clone().into_std().map(|from| from.ip())
 }
 
 #[async_trait]
@@ -84,7 +121,8 @@ impl Handler for Door {
             .insert_typed(id.clone())
             .insert_typed(self.app.clone());
         let span = tracing::info_span!(
-            "request", request_id = id.0, method = %req.method(), path = req.uri().path()
+            "request", request_id = id.0, method = %req.method(), path = req.uri().path(),
+            actor = tracing::field::Empty
         );
         async {
             let passed = match refused {
@@ -109,6 +147,15 @@ impl Handler for Door {
         .await;
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             res.headers_mut().insert(request_id::HEADER, value);
+        }
+        if let Ok(principal) = depot.get_typed::<Principal>()
+            && let Some(budget) = principal.budget
+        {
+            for (name, value) in budget.headers() {
+                if let Ok(value) = HeaderValue::from_str(&value) {
+                    res.headers_mut().insert(name, value);
+                }
+            }
         }
         res.headers_mut().insert(
             http::header::X_CONTENT_TYPE_OPTIONS,

@@ -87,7 +87,9 @@ impl Take for IfMatch {
             "If-Match",
             ParameterIn::Header,
             "The `ETag` that the change is based on; 412 if it has changed since.",
-            Object::with_type(BasicType::String),
+            Object::with_type(BasicType::String)
+                .min_length(1)
+                .pattern(r#"^([*]|(W/)?"[!#-+.-~-]*"( *, *(W/)?"[!#-+.-~-]*")*)$"#),
             "\"3\"",
         );
         operation.parameters.insert(parameter);

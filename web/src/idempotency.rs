@@ -29,6 +29,18 @@ pub struct Key {
 }
 
 impl IdempotencyKey {
+    /// Reads a key. `scope`: who asks, and what for; `request`: what the key stands for.
+    ///
+    /// # Errors
+    /// 400 for a key that cannot be used.
+    pub(crate) fn of(value: &[u8], scope: String, request: &[u8]) -> Result<Self, Problem> {
+        Ok(Self(Some(Key {
+            scope,
+            key: read(value)?,
+            fingerprint: fingerprint("", request),
+        })))
+    }
+
     /// Joins the key to the answer that is to be given again; `None` without a key.
     ///
     /// # Errors
@@ -68,17 +80,7 @@ impl Take for IdempotencyKey {
         let Some(value) = req.headers().get("idempotency-key") else {
             return Ok(Self(None));
         };
-        let fits = (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&value.len())
-            && value.as_bytes().iter().all(u8::is_ascii_graphic);
-        if !fits {
-            return Err(Problem::parameters(vec![Fault::parameter(
-                "Idempotency-Key",
-                format!(
-                    "Idempotency-Key must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters"
-                ),
-            )]));
-        }
-        let key = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let key = read(value.as_bytes())?;
         let principal = Caller::take(req, depot, arg).await?.0.name;
         let scope = format!("{principal} {} /{}", req.method(), req.matched_path());
         let path = req
@@ -97,7 +99,8 @@ impl Take for IdempotencyKey {
     fn describe(components: &mut Components, operation: &mut Operation, _arg: &str) {
         let schema = Object::with_type(BasicType::String)
             .min_length(1)
-            .max_length(IDEMPOTENCY_KEY_CHARS_MAX);
+            .max_length(IDEMPOTENCY_KEY_CHARS_MAX)
+            .pattern("^[!-~]+$");
         let parameter = optional(
             "Idempotency-Key",
             ParameterIn::Header,
@@ -115,6 +118,20 @@ impl Take for IdempotencyKey {
     }
 }
 extractor!(IdempotencyKey);
+
+fn read(value: &[u8]) -> Result<String, Problem> {
+    let fits = (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&value.len())
+        && value.iter().all(u8::is_ascii_graphic);
+    if !fits {
+        return Err(Problem::parameters(vec![Fault::parameter(
+            "Idempotency-Key",
+            format!(
+                "Idempotency-Key must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters"
+            ),
+        )]));
+    }
+    Ok(String::from_utf8_lossy(value).into_owned())
+}
 
 /// SHA-256 of the path and the body. White space and the order of keys do not matter.
 fn fingerprint(path: &str, bytes: &[u8]) -> Vec<u8> {

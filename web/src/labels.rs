@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use salvo::oapi::{BasicType, Object};
+
+use crate::limits::PARAMETER_CHARS_MAX;
 use crate::problem::Fault;
 use crate::query::Reader;
 
@@ -48,6 +51,14 @@ pub fn read(reader: &mut Reader) -> BTreeMap<String, String> {
         }
     }
     labels
+}
+
+/// The schema of that filter.
+#[must_use]
+pub fn schema() -> Object {
+    Object::with_type(BasicType::String)
+        .max_length(PARAMETER_CHARS_MAX)
+        .pattern(r"^[A-Za-z0-9._/-]{1,63}:[^\u0000]*$")
 }
 
 fn is_key(key: &str) -> bool {

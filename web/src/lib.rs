@@ -1,4 +1,4 @@
-//! Stepwell's REST API.
+//! Stepwell's REST and gRPC APIs.
 //!
 //! Endpoints are `#[endpoint]` functions that take extractors and return answers; both write
 //! themselves into the OpenAPI document. [`bind`] opens the socket, [`Bound::serve`] serves.
@@ -8,21 +8,27 @@ pub mod actor;
 pub mod agents;
 pub mod answer;
 pub mod app;
+pub mod audit;
+pub mod auth;
 pub mod body;
 pub mod callbacks;
 pub mod clock;
 pub mod door;
 pub mod etag;
+pub mod events;
 pub mod example;
 pub mod external;
 pub mod extract;
+pub mod grpc;
 pub mod head;
 pub mod idempotency;
 pub mod json;
+pub mod keys;
 pub mod labels;
 pub mod leftover;
 pub mod limits;
 pub mod list;
+pub mod made;
 pub mod metrics;
 pub mod moment;
 pub mod onward;
@@ -31,10 +37,17 @@ pub mod page;
 pub mod path;
 pub mod problem;
 pub mod query;
+pub mod queues;
+mod quiet;
+pub mod records;
 pub mod request_id;
 pub mod runs;
+pub mod schedules;
 pub mod server;
+pub mod shadow;
+pub mod subscriptions;
 pub mod system;
+pub mod workers;
 pub mod workflows;
 
 pub use app::App;
@@ -51,7 +64,15 @@ pub fn api() -> Router {
             .push(workflows::routes())
             .push(runs::routes())
             .push(callbacks::routes())
-            .push(external::routes()),
+            .push(external::routes())
+            .push(records::routes())
+            .push(queues::routes())
+            .push(workers::routes())
+            .push(audit::routes())
+            .push(events::routes())
+            .push(keys::routes())
+            .push(schedules::routes())
+            .push(subscriptions::routes()),
     )
 }
 
@@ -71,6 +92,7 @@ pub fn probes(app: App) -> Service {
 
 fn behind_door(app: App, mut router: Router) -> Service {
     head::mirror(&mut router);
+    shadow::keep_apart(&mut router);
     Service::new(router)
         .hoop(door::Door::new(app))
         .catcher(problem::catcher())

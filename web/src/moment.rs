@@ -21,6 +21,14 @@ impl From<Time> for Moment {
     }
 }
 
+impl Moment {
+    /// Returns the time itself.
+    #[must_use]
+    pub const fn time(self) -> Time {
+        self.0
+    }
+}
+
 impl std::fmt::Display for Moment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))

@@ -4,9 +4,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use salvo::oapi::{BasicType, Object, Parameter};
+use uuid::Uuid;
 
 use crate::limits::{CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX};
-use crate::page::parameter;
+use crate::page::{self, parameter};
 use crate::query::{Parameters, Reader};
 
 /// Which part of such a list is asked for.
@@ -45,11 +46,51 @@ impl Parameters for Onward {
             parameter(
                 "cursor",
                 "`next_cursor` of the page before.",
-                Object::with_type(BasicType::String).max_length(CURSOR_CHARS_MAX),
+                page::cursor_schema(),
                 cursor(50, 0).into(),
             ),
         ]
     }
+}
+
+/// Which part is asked for of a list whose entries are told apart by their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnwardById {
+    pub limit: u32,
+    /// The last entry seen.
+    pub after: Option<Uuid>,
+}
+
+impl Parameters for OnwardById {
+    fn read(reader: &mut Reader) -> Self {
+        let limit = reader.number("limit", 1..=PAGE_MAX).unwrap_or(PAGE_DEFAULT);
+        let text = reader.text("cursor");
+        let after = text.as_deref().and_then(open_id);
+        if text.is_some() && after.is_none() {
+            reader.fault(
+                "cursor",
+                "this is not a cursor that this list has given out",
+            );
+        }
+        Self { limit, after }
+    }
+
+    fn describe() -> Vec<Parameter> {
+        Onward::describe()
+    }
+}
+
+/// Makes the cursor of what follows the entry with this id.
+#[must_use]
+pub fn cursor_after(id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(id.as_bytes())
+}
+
+fn open_id(text: &str) -> Option<Uuid> {
+    if text.len() > CURSOR_CHARS_MAX {
+        return None;
+    }
+    Uuid::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
 /// Makes the cursor of what follows the entry with these numbers.
@@ -71,8 +112,18 @@ fn open(text: &str) -> Option<(i64, i64)> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use super::{Onward, cursor};
+    use super::{Onward, OnwardById, cursor, cursor_after};
     use crate::query::Reader;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_cursor_brings_back_its_id() {
+        let id = Uuid::now_v7();
+        let query = format!("cursor={}", cursor_after(id));
+        let onward = Reader::read::<OnwardById>(&query).unwrap();
+        assert_eq!(onward.after, Some(id));
+        assert!(Reader::read::<OnwardById>("cursor=MTcuLTE").is_err());
+    }
 
     #[test]
     fn a_cursor_brings_back_its_numbers() {

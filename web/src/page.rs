@@ -96,7 +96,7 @@ impl Page {
             descending: self.descending,
             position,
         };
-        URL_SAFE_NO_PAD.encode(serde_json::json!(cursor).to_string())
+        seal(&cursor)
     }
 
     /// Describes the page's parameters.
@@ -123,8 +123,8 @@ impl Page {
             parameter(
                 "cursor",
                 "`next_cursor` of the page before; it keeps the order.",
-                Object::with_type(BasicType::String).max_length(CURSOR_CHARS_MAX),
-                "eyJzIjoi…".into(),
+                cursor_schema(),
+                example_cursor(sorts).into(),
             ),
             parameter(
                 "offset",
@@ -152,6 +152,32 @@ impl Page {
             ),
         ]
     }
+}
+
+/// What every cursor looks like.
+#[must_use]
+pub fn cursor_schema() -> Object {
+    Object::with_type(BasicType::String)
+        .min_length(1)
+        .max_length(CURSOR_CHARS_MAX)
+        .pattern("^[A-Za-z0-9_-]+$")
+}
+
+/// A cursor that is read, after an entry that nobody has.
+fn example_cursor(sorts: &[&'static str]) -> String {
+    let cursor = Cursor {
+        sort_by: sorts.first().copied().unwrap_or_default().into(),
+        descending: true,
+        position: Position {
+            key: String::new(),
+            id: Uuid::max(),
+        },
+    };
+    seal(&cursor)
+}
+
+fn seal(cursor: &Cursor) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::json!(cursor).to_string())
 }
 
 /// Describes an optional query parameter.

@@ -4,6 +4,7 @@ use salvo::oapi::{
     BasicType, Components, KnownFormat, Object, Operation, Parameter, ParameterIn, SchemaFormat,
 };
 use salvo::{Depot, Request};
+use stepwell_workflow::limits::NAME_CHARS_MAX;
 use uuid::Uuid;
 
 use crate::extract::{Take, extractor};
@@ -86,7 +87,11 @@ impl Take for Number {
         let parameter = Parameter::new(arg)
             .location(ParameterIn::Path)
             .description("Its number, from 1.")
-            .schema(Object::with_type(BasicType::Integer).minimum(1))
+            .schema(
+                Object::with_type(BasicType::Integer)
+                    .minimum(1)
+                    .maximum(i32::MAX),
+            )
             .example(1.into());
         operation.parameters.insert(parameter);
         problem::describe(
@@ -111,7 +116,11 @@ impl Take for Word {
         let parameter = Parameter::new(arg)
             .location(ParameterIn::Path)
             .description("Its name.")
-            .schema(Object::with_type(BasicType::String))
+            .schema(
+                Object::with_type(BasicType::String)
+                    .min_length(1)
+                    .max_length(NAME_CHARS_MAX),
+            )
             .example("approved".into());
         operation.parameters.insert(parameter);
     }

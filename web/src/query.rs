@@ -201,7 +201,20 @@ impl Reader {
     /// Returns an RFC 3339 time.
     pub fn time(&mut self, name: &'static str) -> Option<Time> {
         let text = self.text(name)?;
-        let time = chrono::DateTime::parse_from_rfc3339(&text).ok();
+        self.instant(name, &text)
+    }
+
+    /// Returns an RFC 3339 time, or the beginning of a date in UTC.
+    pub fn day_or_time(&mut self, name: &'static str) -> Option<Time> {
+        let text = self.text(name)?;
+        match text.parse::<chrono::NaiveDate>() {
+            Ok(day) => Some(day.and_time(chrono::NaiveTime::MIN).and_utc()),
+            Err(_) => self.instant(name, &text),
+        }
+    }
+
+    fn instant(&mut self, name: &str, text: &str) -> Option<Time> {
+        let time = chrono::DateTime::parse_from_rfc3339(text).ok();
         if time.is_none() {
             self.fault(
                 name,

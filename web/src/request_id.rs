@@ -1,7 +1,7 @@
 //! Every request has an id: the client's, or one that we make. It is in the answer, in every log
 //! line of the request, and in the audit records that come of it.
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use salvo::{Depot, Request};
 use uuid::Uuid;
 
@@ -20,7 +20,15 @@ impl RequestId {
     /// # Errors
     /// The sentence for the client, when its id cannot be used.
     pub fn choose(req: &Request) -> Result<Self, String> {
-        match req.headers().get(HEADER) {
+        Self::choose_from(req.headers())
+    }
+
+    /// As [`RequestId::choose`], from the headers alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn choose_from(headers: &HeaderMap) -> Result<Self, String> {
+        match headers.get(HEADER) {
             None => Ok(Self::fresh()),
             Some(value) => Self::read(value).ok_or_else(|| {
                 format!("X-Request-ID must be 1 to {REQUEST_ID_CHARS_MAX} visible ASCII characters")

@@ -13,10 +13,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::health::AskAgents;
+use crate::auth::AuthOptions;
 use crate::limits::{
     BODY_GAP_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, IDLE_TIMEOUT,
     STREAMS_MAX,
 };
+use crate::quiet::QuietAcceptor;
 use crate::{App, probes, service};
 
 /// How the server listens and what it says of itself.
@@ -28,6 +30,8 @@ pub struct WebOptions {
     pub stop_grace: Duration,
     /// What `/version` says of where this runs: `development`, `production`, …
     pub environment: String,
+    /// Who is asked for credentials.
+    pub auth: AuthOptions,
     /// How long slow clients are waited for.
     pub patience: Patience,
 }
@@ -155,7 +159,8 @@ impl Bound {
             .with_http1_header_timeout(patience.head)
             .with_connection_idle_timeout(patience.idle)
             .with_request_body_timeout(patience.body_gap);
-        let mut server = Server::new(self.acceptor)
+        let acceptor = QuietAcceptor::new(self.acceptor, end.clone());
+        let mut server = Server::new(acceptor)
             .fuse_config(fuse)
             .max_connections(CONNECTIONS_MAX);
         server

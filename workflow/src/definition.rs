@@ -32,6 +32,10 @@ pub struct Definition {
     pub max_parallel: Option<usize>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub on_failure: Vec<StepDefinition>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub concurrency: Option<ConcurrencyDefinition>,
 }
 
 /// One step as written.
@@ -61,6 +65,35 @@ pub struct StepDefinition {
     pub delivery: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub queue: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub compensate: Option<CompensationDefinition>,
+}
+
+/// What undoes a step, as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompensationDefinition {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(skip_serializing_if = "Value::is_null", default)]
+    pub config: Value,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retry: Option<RetryPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub delivery: Option<String>,
+}
+
+/// How many runs with the same key there may be at once, as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConcurrencyDefinition {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub key: Option<String>,
+    pub limit: u32,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub on_limit: Option<String>,
 }
 
 impl Definition {

@@ -70,6 +70,8 @@ pub enum Event {
         from_step: Option<String>,
         reset: bool,
     },
+    /// Nobody has compared the input with the version's JSON Schema yet. Comes before [`Event::Begin`].
+    Check,
     /// The child that [`Effect::StartChild`] asked for is sound: it begins with the next commit.
     ChildStarted { key: StepKey, child_run_id: Uuid },
     /// The child that [`Effect::StartChild`] asked for cannot be started.
@@ -109,6 +111,11 @@ pub enum Outcome {
     /// The agent finishes later, and calls back until then.
     Detached {
         until: Time,
+    },
+    /// It was not made, because whoever was to be called has enough to do: it is made later, and
+    /// does not count.
+    Busy {
+        failure: Failure,
     },
 }
 

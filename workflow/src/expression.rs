@@ -72,6 +72,19 @@ pub(crate) struct Names<'a> {
     pub(crate) steps: &'a HashMap<&'a str, StepNo>,
     /// Whether there is an `item` and an `index`.
     pub(crate) item: bool,
+    pub(crate) sight: Sight,
+}
+
+/// What an expression can see by where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// A step of the workflow, or its output: `input`, `steps` and `run`.
+    Step,
+    /// What runs because the run did not complete: also `error`, and in the compensation of a step
+    /// `step` with its input and output.
+    Ending(Option<StepNo>),
+    /// Before there is a run: `input` alone.
+    Input,
 }
 
 /// What expressions can see. Borrowed from the run's state; made once per evaluation.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Failure {
     /// A stable word: `agent_error`, `http_status`, `connect`, `timeout`, `expression`,
     /// `task_error`, `panic`, `lost`, `poisoned`, `run_timeout`, `child_failed`, `unknown_agent`,
-    /// `unknown_workflow`, `child_input`, `input_too_large`, `output_too_large`, …
+    /// `unknown_workflow`, `child_input`, `input_invalid`, `input_too_large`, `output_too_large`, …
     #[serde(rename = "type")]
     pub kind: String,
     /// One sentence for a person.

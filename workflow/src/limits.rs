@@ -4,6 +4,20 @@ use std::time::Duration;
 
 /// Steps of one definition: above this a person no longer reads it, and a child workflow does better.
 pub const STEPS_MAX: usize = 1_000;
+/// Steps in `on_failure`: they clean up and tell somebody, they are no workflow of their own.
+pub const FAILURE_STEPS_MAX: usize = 100;
+/// Runs with one concurrency key at once: above this it is no longer a limit that anybody feels.
+pub const CONCURRENCY_MAX: usize = 10_000;
+/// Characters of a concurrency key: it is in an index.
+pub const CONCURRENCY_KEY_CHARS_MAX: usize = 255;
+/// Choices and approvers of an approval: a person reads them.
+pub const APPROVAL_WORDS_MAX: usize = 50;
+/// Characters of one choice or approver.
+pub const APPROVAL_WORD_CHARS_MAX: usize = 255;
+/// Characters of the comment of whoever decides.
+pub const COMMENT_CHARS_MAX: usize = 2_000;
+/// Characters of the type of an event: a word with dots, and part of every filter.
+pub const EVENT_TYPE_CHARS_MAX: usize = 255;
 /// Bytes of a definition as JSON: it is held compiled in every worker.
 pub const DEFINITION_BYTES_MAX: usize = 1 << 20;
 /// Characters of a workflow's name: it is a title, shown in one line.

@@ -1,12 +1,15 @@
 //! A definition made ready to run: one graph, every expression compiled, every default filled in.
 
 mod ancestors;
+mod approval;
 mod compile;
+mod concurrency;
 mod delay;
 mod kind;
 mod order;
 mod site;
 mod step;
+mod undo;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +22,9 @@ use crate::state::planned;
 use crate::validate::{Finding, Findings};
 use crate::{StepKey, Time};
 
+pub use approval::{Approval, Refusal};
 pub(crate) use compile::compile;
+pub use concurrency::{Concurrency, OnLimit};
 
 /// The place of a step in [`Plan::steps`].
 pub type StepNo = u16;
@@ -28,8 +33,13 @@ pub type StepNo = u16;
 #[derive(Debug)]
 pub struct Plan {
     pub name: Arc<str>,
-    /// In an order in which every step stands after those it needs.
+    /// In an order in which every step stands after those it needs. After the steps that make up
+    /// the workflow come, where it has any, those of a run that does not complete: `undo:*`, which
+    /// stands for all of them, the compensations, and the steps of `on_failure`.
     pub steps: Vec<PlannedStep>,
+    /// How many steps make up the workflow.
+    pub forward: usize,
+    pub concurrency: Option<Concurrency>,
     pub input_schema: Option<jsonschema::Validator>,
     /// The run's output; without it, the output of the last step that completed.
     pub output: Option<Template>,
@@ -47,6 +57,10 @@ pub struct PlannedStep {
     pub word: &'static str,
     pub kind: Kind,
     pub needs: Vec<StepNo>,
+    /// Whether it names them itself; else its place in the definition does.
+    pub names_needs: bool,
+    /// The steps whose results its expressions name.
+    pub reads: Vec<StepNo>,
     pub dependents: Vec<StepNo>,
     pub when: Option<Expression>,
     /// `None`: the agent's policy for agent steps, [`RetryPolicy::default`] for the rest.
@@ -58,6 +72,10 @@ pub struct PlannedStep {
     pub on_error: OnError,
     pub delivery: Delivery,
     pub lane: Lane,
+    /// Its compensation.
+    pub undo: Option<StepNo>,
+    /// The step that it compensates.
+    pub undoes: Option<StepNo>,
 }
 
 /// Who makes the attempts of a step.
@@ -120,6 +138,7 @@ pub enum Kind {
         signal: Arc<str>,
         timeout: Option<Duration>,
         on_timeout: OnTimeout,
+        approval: Option<Box<Approval>>,
     },
     /// A child run.
     Workflow {
@@ -137,6 +156,13 @@ pub enum Kind {
         topic: Arc<str>,
         input: Template,
     },
+    /// Tells the world.
+    Emit {
+        event: Arc<str>,
+        data: Option<Template>,
+    },
+    /// Stands for all that runs because a run did not complete; its input says how the run ends.
+    Undo,
 }
 
 /// How long a `delay` lasts; [`Delay::due`] says until when.
@@ -250,11 +276,12 @@ impl Plan {
         planned(self, key).is_detached()
     }
 
-    /// Returns the step with this name.
+    /// Returns the step of the workflow with this name.
     #[must_use]
     pub fn step_no(&self, name: &str) -> Option<StepNo> {
         self.steps
             .iter()
+            .take(self.forward)
             .position(|s| &*s.name == name)
             .and_then(|n| StepNo::try_from(n).ok())
     }

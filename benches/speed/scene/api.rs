@@ -28,6 +28,7 @@ impl Api {
         let child = Command::new(env!("CARGO_BIN_EXE_stepwell"))
             .args(["api", "--port", &port.to_string()])
             .env("DATABASE_URL", url)
+            .env("STEPWELL_GRPC_PORT", "0")
             .env("STEPWELL_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -1,6 +1,7 @@
 //! The workloads, a file each. Each sets a scene of its own, and strikes it.
 
 mod backlog;
+mod e1;
 mod h1;
 mod h2;
 mod history;
@@ -36,6 +37,7 @@ pub(crate) async fn measure(
         Workload::W2 => w2::measure(stage, extent, figures).await,
         Workload::W3 => w3::measure(stage, extent, figures).await,
         Workload::H1 => h1::measure(stage, extent, figures).await,
+        Workload::E1 => e1::measure(stage, extent, figures).await,
         Workload::H2 => h2::measure(stage, extent, figures).await,
         Workload::S1 => s1::measure(stage, extent, figures).await,
         Workload::S2 => s2::measure(stage, extent, figures).await,

@@ -1,5 +1,5 @@
 -- Takes attempts for a worker, from each of its queues in turn of their age. $3: queues, $4: how many.
--- While a run is paused, nothing of it begins. The worker's row is locked against being marked dead.
+-- While a run or the queue is paused, nothing of it begins. The worker's row is locked against being marked dead.
 with owner as materialized (
     select id from stepwell.worker
     where id = $1 and epoch = $2 and status = 'alive'
@@ -10,6 +10,7 @@ chosen as materialized (
     from stepwell.detached d
     where d.kind = 'queue' and d.lane = any ($3) and d.worker_id is null
       and not exists (select from stepwell.job j where j.run_id = d.run_id and j.paused)
+      and not exists (select from stepwell.queue q where q.name = d.lane and q.paused_at is not null)
     order by d.due_at
     limit $4
     for update of d skip locked

@@ -2,7 +2,7 @@
 select r.id, r.workflow_id, r.workflow_name, r.version, r.status::text as "status!",
        r.input as "input: Json<Box<RawValue>>", r.output as "output: Json<Box<RawValue>>",
        r.error as "error: Json<Box<RawValue>>", r.labels as "labels: Json<BTreeMap<String, String>>",
-       r.priority, r.queue, r.generation, r.parent_id, r.created_at,
+       r.priority, r.queue, r.generation, r.parent_id, r.forked_from, r.created_at,
        coalesce(r.started_at, j.started_at) as started_at, r.finished_at, r.triggered_by,
        r.cancelled_by, r.cancel_reason, r.steps_total, done.steps as "steps_done!",
        j.state::text as "job_state?", j.paused as "job_paused?", j.started_at is not null as "job_begun?",

@@ -29,6 +29,8 @@ pub struct AgentTarget {
     /// Whether the agent wants to hear of cancelled runs (`DELETE {url}/runs/{run_id}`).
     pub cancel: bool,
     pub active: bool,
+    /// Calls that it takes at once, from all workers together; `None`: as many as there are.
+    pub max_concurrency: Option<u32>,
 }
 
 /// The targets of this process, by name or id as they were asked for.
@@ -62,7 +64,7 @@ impl Store {
     async fn read_target(&self, name_or_id: &str) -> Result<Option<Arc<AgentTarget>>, Error> {
         let row = sqlx::query!(
             r#"select id, name, url, auth_type, auth_secret, timeout_ms,
-                      retry_config as "retry_config: Json<RetryPolicy>", cancel, status
+                      retry_config as "retry_config: Json<RetryPolicy>", cancel, status, max_concurrency
                from stepwell.agent
                where (name = $1 or id = $2) and deleted_at is null
                order by id = $2 desc
@@ -89,6 +91,9 @@ impl Store {
             retry: Arc::new(row.retry_config.0),
             cancel: row.cancel,
             active: row.status == "active",
+            max_concurrency: row
+                .max_concurrency
+                .and_then(|most| u32::try_from(most).ok()),
         })))
     }
 }

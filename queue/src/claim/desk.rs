@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::buffer::Buffer;
 use super::floor::Pace;
 use super::hopeless::{drop_jobs, failed};
+use super::limit::take_within;
 use super::take::{Ask, Taken, take};
 use crate::backoff::{Backoff, jittered};
 use crate::link::{Link, timed_out};
 use crate::listen::Hint;
+use crate::queues::rules::Rules;
 use crate::worker::Life;
 use crate::worker::owner::Owner;
 use crate::{Changes, Committer, End, Error};
@@ -33,6 +35,8 @@ pub(crate) struct Desk {
     buffer: Arc<Buffer>,
     link: Link,
     pub(super) queues: Vec<(Arc<str>, Pace)>,
+    /// What somebody decided about them.
+    pub(super) rules: Rules,
     pub(super) slots: usize,
     pub(super) hints: Receiver<Hint>,
 }
@@ -44,6 +48,9 @@ struct Round {
     filled: bool,
     /// How long until there is something to do for sure.
     wait: Option<Duration>,
+    /// A queue may have work that its limit does not allow for now: a slot of ours that becomes free
+    /// may make room there.
+    limited: bool,
 }
 
 impl Desk {
@@ -59,6 +66,7 @@ impl Desk {
             queues: queues
                 .map(|q| (Arc::from(q.as_str()), Pace::new()))
                 .collect(),
+            rules: Rules::default(),
             hints: life.store.hints(),
             slots,
             life,
@@ -85,6 +93,7 @@ impl Desk {
             };
             let round = self.round(free).await;
             backlog = matches!(round, Ok(Round { filled: true, .. }));
+            let limited = matches!(round, Ok(Round { limited: true, .. }));
             let wait = match round {
                 Ok(Round { filled: true, .. }) => {
                     backoff.reset();
@@ -109,6 +118,7 @@ impl Desk {
                 () = life.ended.cancelled() => {}
                 () = self.called() => {}
                 () = life.woken.notified() => {}
+                () = life.freed.notified(), if limited => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -120,6 +130,7 @@ impl Desk {
         let life = Arc::clone(&self.life);
         // Before the look, so that nothing that comes during it is missed.
         self.forget_hints();
+        self.learn_rules().await?;
         let own_wake_at = life.take_wake_at();
         let mut left = free.min(CLAIM_MAX);
         let mut round = Round::default();
@@ -128,7 +139,12 @@ impl Desk {
             while let Some((queue, pace)) = self.queues.get(n) {
                 let (floor, full) = pace.next(Instant::now());
                 let queue = Arc::clone(queue);
-                let taken = self.claim(&queue, floor, left).await?;
+                let rule = self.rules.of(&queue);
+                if rule.paused {
+                    break;
+                }
+                let (taken, held_back) = self.claim(&queue, floor, left, rule.limited).await?;
+                round.limited |= held_back;
                 if !taken.owned {
                     life.wake_at(own_wake_at);
                     return self.lost().await;
@@ -140,6 +156,7 @@ impl Desk {
                 let scanned = taken.scanned;
                 let due_in = taken.next_due.map(|due| until(due, taken.now));
                 left = left.saturating_sub(scanned.found);
+                life.took_up(&queue, scanned.found);
                 let now = Instant::now();
                 let Some((_, pace)) = self.queues.get_mut(n) else {
                     break;
@@ -172,12 +189,14 @@ impl Desk {
         Ok(round)
     }
 
+    /// Claims once. The second value: a limit allows less than was wanted.
     async fn claim(
         &mut self,
         queue: &Arc<str>,
         floor: super::floor::Floor,
         wanted: usize,
-    ) -> Result<Taken, Error> {
+        limited: bool,
+    ) -> Result<(Taken, bool), Error> {
         let life = &self.life;
         let _no_reconciliation = life.claiming.lock().await;
         let ask = Ask {
@@ -188,22 +207,41 @@ impl Desk {
             wanted,
         };
         let connection = self.link.get().await?;
-        let taken = tokio::time::timeout(CLAIM_TIMEOUT, take(connection, ask))
+        let taking = async {
+            if limited {
+                take_within(connection, ask).await
+            } else {
+                take(connection, ask).await.map(|taken| (taken, false))
+            }
+        };
+        let (taken, held_back) = tokio::time::timeout(CLAIM_TIMEOUT, taking)
             .await
             .map_err(|_| Error::Unavailable(timed_out("a claim")))??;
         let claimed = taken.claimed.iter().map(|claimed| claimed.header.id);
         let unreadable = taken.unreadable.iter().map(|run| run.run_id);
         life.held.insert(claimed.chain(unreadable));
-        Ok(taken)
+        Ok((taken, held_back))
+    }
+
+    /// Reads what was decided about the queues, when it may have changed.
+    async fn learn_rules(&mut self) -> Result<(), Error> {
+        if !self.rules.stale(Instant::now()) {
+            return Ok(());
+        }
+        let queues = &self.life.options.queues;
+        let connection = self.link.get().await?;
+        tokio::time::timeout(CLAIM_TIMEOUT, self.rules.read(connection, queues))
+            .await
+            .map_err(|_| Error::Unavailable(timed_out("reading the queues' rules")))?
     }
 
     /// Nothing was claimed, because this worker is not alive, is draining, or is in another epoch.
     async fn lost(&mut self) -> Result<Round, Error> {
         let owner = self.life.look_up_owner(&mut self.link).await?;
         Ok(Round {
-            filled: false,
             wait: (owner == Owner::Alive && !self.life.draining.is_cancelled())
                 .then_some(Duration::ZERO),
+            ..Round::default()
         })
     }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::Error;
 
 /// Reads the steps of these runs. A run whose rows cannot be read has an `Err` in its place.
-pub(super) async fn steps(
+pub(crate) async fn steps(
     connection: &mut PgConnection,
     run_ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Result<Vec<StepSnapshot>, String>>, Error> {
@@ -76,7 +76,7 @@ fn step_status(word: &str) -> Result<StepStatus, String> {
 }
 
 /// The definition's words for types of steps.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "agent",
     "http",
     "webhook",
@@ -89,6 +89,7 @@ const KINDS: [&str; 12] = [
     "emit",
     "task",
     "external",
+    "undo",
 ];
 
 fn kind(word: &str) -> Result<&'static str, String> {

@@ -1,6 +1,7 @@
 //! A worker takes jobs, and all that it needs to drive them, in one statement where it can.
 //!
-//! [`floor`] decides from where the queue is read (D7), [`take`] holds the statement, [`load`]
+//! [`floor`] decides from where the queue is read (D7), [`take`] holds the statement, [`limit`] keeps it
+//! within what a queue allows, [`load`]
 //! reads steps and messages of runs that were begun before, [`desk`] is the loop, [`occasion`] what it
 //! waits for, [`buffer`] what it fills, [`hopeless`] sees to jobs that no driver can take up.
 
@@ -8,7 +9,8 @@ pub(crate) mod buffer;
 pub(crate) mod desk;
 mod floor;
 mod hopeless;
-mod load;
+mod limit;
+pub(crate) mod load;
 mod occasion;
 mod take;
 

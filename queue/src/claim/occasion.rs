@@ -6,6 +6,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::desk::Desk;
 use crate::listen::Hint;
+use crate::queues;
 
 /// With a backlog, one in so many slots must be free before the next claim: a claim of many jobs
 /// costs little more than a claim of one.
@@ -46,6 +47,11 @@ impl Desk {
                 Ok(Hint::Work { queue }) if self.queues.iter().any(|(q, _)| **q == *queue) => {
                     return;
                 }
+                // A queue that is resumed has work, and a limit that is raised makes room.
+                Ok(Hint::Changed { entity, .. }) if entity == queues::ENTITY => {
+                    self.rules.forget();
+                    return;
+                }
                 Ok(Hint::Lagged) | Err(RecvError::Lagged(_)) => {
                     self.doubt_floors();
                     return;
@@ -61,6 +67,7 @@ impl Desk {
     pub(super) fn forget_hints(&mut self) {
         loop {
             match self.hints.try_recv() {
+                Ok(Hint::Changed { entity, .. }) if entity == queues::ENTITY => self.rules.forget(),
                 Ok(Hint::Lagged) | Err(TryRecvError::Lagged(_)) => self.doubt_floors(),
                 Ok(_) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return,
@@ -69,6 +76,7 @@ impl Desk {
     }
 
     fn doubt_floors(&mut self) {
+        self.rules.forget();
         for (_, pace) in &mut self.queues {
             pace.doubt();
         }

@@ -22,6 +22,8 @@ pub(super) struct Batch<'a> {
     pub(super) children: Vec<&'a NewRun>,
     /// Of the runs that change what others make.
     pub(super) detached: Vec<(Uuid, &'a DetachedRows)>,
+    /// Runs that end with it and give a place back.
+    pub(super) leaving: Vec<Uuid>,
     pub(super) drivers: usize,
     /// Runs that end with it, those of other workers not among them.
     pub(super) finished: usize,
@@ -102,6 +104,7 @@ impl<'a> Batch<'a> {
             if !rows.detached.is_empty() {
                 batch.detached.push((rows.run_id, &rows.detached));
             }
+            batch.leaving.extend(rows.placed.then_some(rows.run_id));
             messages.extend(&rows.messages);
             if let Some(change) = &rows.change {
                 batch.finished += usize::from(change.turn == Turn::Finished);

@@ -29,6 +29,7 @@ pub(super) fn encode(changes: Changes) -> Rows {
         recalls_all,
         sequence,
         end,
+        placed,
     } = changes;
     let mut messages: Vec<_> = messages
         .into_iter()
@@ -93,6 +94,7 @@ pub(super) fn encode(changes: Changes) -> Rows {
             recalls_all,
         },
         messages,
+        placed: placed && change.turn == Turn::Finished,
         change: (!untouched).then_some(change),
         bytes: 0,
     };
@@ -110,6 +112,7 @@ pub(super) fn broken(run_id: Uuid) -> Rows {
         children: Vec::new(),
         detached: DetachedRows::default(),
         messages: Vec::new(),
+        placed: false,
         change: Some(JobChange {
             turn: Turn::GivenBack,
             deaths: 1,

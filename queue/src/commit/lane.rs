@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 use super::Committed;
 use super::rows::Rows;
 use super::settle::{serve, warm_up};
+use super::write::Usual;
 use crate::worker::Life;
 
 /// Commits in flight at once: while one waits for the disk, the other's rows are being made.
@@ -88,12 +89,17 @@ impl Lanes {
 impl Lane {
     async fn run(&self, life: &Arc<Life>) {
         let mut link = life.store.steady_link();
-        warm_up(life, &mut link).await;
+        let mut unplanned = vec![Usual::Jobs, Usual::Lean, Usual::Steps];
         loop {
             self.gather().await;
             let batch = self.take();
             if !batch.is_empty() {
                 serve(life, &mut link, batch).await;
+                continue;
+            }
+            // While nobody waits, so that nobody does.
+            if let Some(usual) = unplanned.pop() {
+                warm_up(life, &mut link, usual).await;
                 continue;
             }
             tokio::select! {

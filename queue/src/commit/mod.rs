@@ -3,9 +3,11 @@
 //!
 //! [`encode`] makes [`rows`] of one driver's changes, [`batch`] gathers the rows of many drivers as
 //! columns, [`lane`] decides what is in a batch, [`settle`] sees it through and tells its drivers,
-//! [`write`] holds the statements.
+//! [`write`] holds the statements, [`copy`] what is quicker when
+//! there are many rows.
 
 mod batch;
+mod copy;
 mod encode;
 mod lane;
 mod rows;
@@ -34,7 +36,7 @@ pub struct Changes {
     pub records: Vec<Record>,
     /// Ids of the inbox messages that were taken in.
     pub consumed: Vec<i64>,
-    /// Set with the first commit of a generation.
+    /// Set once in a generation: when the driver lets go of the run, or earlier to show it.
     pub started_at: Option<Time>,
     pub children: Vec<NewRun>,
     /// Messages to other runs (cancel a child).
@@ -49,6 +51,8 @@ pub struct Changes {
     pub sequence: i64,
     /// `None`: the driver keeps the job.
     pub end: Option<End>,
+    /// Whether the run has a place under a concurrency key, which it gives back when it ends.
+    pub placed: bool,
 }
 
 /// A step row to be written.

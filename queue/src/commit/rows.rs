@@ -18,6 +18,8 @@ pub(crate) struct Rows {
     pub(super) children: Vec<NewRun>,
     pub(super) detached: DetachedRows,
     pub(super) messages: Vec<MessageRow>,
+    /// Whether the run ends and gives a place back.
+    pub(super) placed: bool,
     /// `None`: the job row stays as it is.
     pub(super) change: Option<JobChange>,
     pub(super) bytes: usize,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Committed;
 use super::batch::Batch;
 use super::lane::Driver;
-use super::write::{Written, plan, write};
+use super::write::{Usual, Written, plan, write};
 use crate::backoff::Backoff;
 use crate::error::Fault;
 use crate::link::{Link, timed_out};
@@ -18,14 +18,14 @@ use crate::worker::owner::Owner;
 /// How long a commit may take. Longer than a worker lives unseen: by then it is fenced.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Commits nothing, so that connection and plan are there before the first driver comes. What goes
+/// Commits nothing, so that connection and plan are there before a driver needs them. What goes
 /// wrong here goes wrong again with the first batch, where it is seen to.
-pub(super) async fn warm_up(life: &Life, link: &mut Link) {
-    let Ok(connection) = link.get().await else {
+pub(super) async fn warm_up(life: &Life, link: &mut Link, usual: Usual) {
+    let Ok((connection, _)) = link.get_prompt().await else {
         return;
     };
     let epoch = life.epoch.load(Ordering::Acquire);
-    let planned = plan(connection, life.id, epoch);
+    let planned = plan(connection, life.id, epoch, usual);
     if !matches!(
         tokio::time::timeout(COMMIT_TIMEOUT, planned).await,
         Ok(Ok(()))
@@ -86,10 +86,10 @@ async fn settle(life: &Arc<Life>, link: &mut Link, batch: &Batch<'_>) -> Result<
         }
         let epoch = life.epoch.load(Ordering::Acquire);
         let connection = tokio::select! {
-            connection = link.get() => connection,
+            connection = link.get_prompt() => connection,
             () = life.fenced.cancelled() => return Ok(Committed::Fenced),
         };
-        let Ok(connection) = connection else {
+        let Ok((connection, prompt)) = connection else {
             tokio::select! {
                 () = backoff.wait() => {}
                 () = life.fenced.cancelled() => {}
@@ -98,10 +98,10 @@ async fn settle(life: &Arc<Life>, link: &mut Link, batch: &Batch<'_>) -> Result<
             }
             continue;
         };
-        let written =
-            tokio::time::timeout(COMMIT_TIMEOUT, write(connection, life.id, epoch, batch))
-                .await
-                .unwrap_or_else(|_| Err(timed_out("a commit")));
+        let writing = write(connection, life.id, epoch, batch, prompt);
+        let written = tokio::time::timeout(COMMIT_TIMEOUT, writing)
+            .await
+            .unwrap_or_else(|_| Err(timed_out("a commit")));
         match written {
             Ok(written) if written.owned => {
                 announce(life, batch, written);
@@ -156,6 +156,14 @@ fn announce(life: &Life, batch: &Batch<'_>, written: Written) {
     }
     for (kind, lane) in written.put_up {
         life.store.announce(Hint::PutUp { kind, lane });
+    }
+    let children = batch.children.iter().map(|child| child.id);
+    let changed = batch.records.entity_id.iter().copied();
+    life.store.tell_watchers(changed.chain(children));
+    if !written.left.is_empty() {
+        let store = life.store.clone();
+        life.tasks
+            .spawn(async move { store.admit(written.left).await });
     }
     for queue in written.due {
         life.store.announce(Hint::Work { queue });

@@ -6,8 +6,10 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::batch::Batch;
+use super::copy;
 use crate::detached::{self, PutUpOn};
 use crate::enqueue::{RunColumns, insert_runs};
+use crate::place;
 
 /// What a commit says afterwards.
 #[derive(Debug, Default)]
@@ -24,17 +26,24 @@ pub(super) struct Written {
     pub(super) told: Vec<Uuid>,
     /// Where attempts were put up for others.
     pub(super) put_up: BTreeSet<(PutUpOn, String)>,
+    /// Concurrency keys under which places became free.
+    pub(super) left: Vec<place::Key>,
 }
 
-/// Writes a batch: one statement, or a transaction when new runs or attempts for others come
-/// with it.
+/// Writes a batch: one statement; a transaction when new runs or attempts for others come with it,
+/// places are given back, or there are many rows.
+/// `prompt`: the connection keeps no small write back, so that COPY is worth it.
 pub(super) async fn write(
     connection: &mut PgConnection,
     worker_id: Uuid,
     epoch: i32,
     batch: &Batch<'_>,
+    prompt: bool,
 ) -> Result<Written, sqlx::Error> {
-    if batch.children.is_empty() && batch.detached.is_empty() {
+    if prompt && copy::is_for(batch) {
+        return copy::write(connection, worker_id, epoch, batch).await;
+    }
+    if batch.children.is_empty() && batch.leaving.is_empty() && batch.detached.is_empty() {
         return statement(connection, worker_id, epoch, batch).await;
     }
     let mut transaction = connection.begin().await?;
@@ -43,8 +52,14 @@ pub(super) async fn write(
         if !batch.children.is_empty() {
             let children = RunColumns::of(batch.children.iter().copied());
             insert_runs(&mut transaction, children).await?;
+            place::insert(&mut transaction, batch.children.iter().copied()).await?;
         }
-        written.put_up = detached::write(&mut transaction, &batch.detached).await?;
+        if !batch.leaving.is_empty() {
+            written.left = place::leave(&mut transaction, &batch.leaving).await?;
+        }
+        if !batch.detached.is_empty() {
+            written.put_up = detached::write(&mut transaction, &batch.detached).await?;
+        }
         transaction.commit().await?;
         let queues = batch.children.iter().map(|child| child.queue.to_string());
         written.due.extend(queues);
@@ -56,16 +71,29 @@ pub(super) async fn write(
     Ok(written)
 }
 
-/// Has the common statements planned, by writing nothing with them.
+/// A statement that is needed again and again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Usual {
+    Steps,
+    Lean,
+    Jobs,
+}
+
+/// Has a statement planned, by writing nothing with it.
 pub(super) async fn plan(
     connection: &mut PgConnection,
     worker_id: Uuid,
     epoch: i32,
+    usual: Usual,
 ) -> Result<(), sqlx::Error> {
     let nothing = Batch::default();
-    steps(connection, worker_id, epoch, &nothing).await?;
-    lean(connection, worker_id, epoch, &nothing).await?;
-    Ok(())
+    match usual {
+        Usual::Steps => steps(connection, worker_id, epoch, &nothing)
+            .await
+            .map(drop),
+        Usual::Lean => lean(connection, worker_id, epoch, &nothing).await.map(drop),
+        Usual::Jobs => copy::plan(connection, worker_id).await,
+    }
 }
 
 async fn statement(
@@ -289,5 +317,6 @@ async fn full(
         due: row.due,
         told: row.told,
         put_up: BTreeSet::new(),
+        left: Vec::new(),
     })
 }

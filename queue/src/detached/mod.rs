@@ -118,6 +118,9 @@ enum StoredOutcome {
     Detached {
         until: Time,
     },
+    Busy {
+        failure: Failure,
+    },
 }
 
 impl Report {
@@ -154,6 +157,7 @@ impl Report {
                 after_ms: ms(after),
             },
             Outcome::Detached { until } => StoredOutcome::Detached { until },
+            Outcome::Busy { failure } => StoredOutcome::Busy { failure },
         };
         let stored = Stored {
             step: self.key.step,
@@ -185,6 +189,7 @@ impl Report {
                 after: Duration::from_millis(after_ms),
             },
             StoredOutcome::Detached { until } => Outcome::Detached { until },
+            StoredOutcome::Busy { failure } => Outcome::Busy { failure },
         };
         Ok(Self {
             key: StepKey {

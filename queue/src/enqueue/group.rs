@@ -11,7 +11,7 @@ use tokio::sync::{Notify, oneshot};
 use super::{Enqueued, RunColumns, write};
 use crate::error::Fault;
 use crate::link::{Link, timed_out};
-use crate::{Error, NewRun, Store};
+use crate::{Error, NewRun, Store, place};
 
 /// Transactions in flight at once: while one waits for the disk, the next is being written.
 const LANES: usize = 2;
@@ -195,18 +195,28 @@ async fn write_group(
 async fn write_once(link: &mut Link, runs: &[&NewRun]) -> Result<Vec<Option<Enqueued>>, Error> {
     let connection = link.get().await?;
     let mut refused = later_users(runs);
+    let placed: Vec<_> = runs.iter().filter(|run| run.place.is_some()).collect();
     let has_key = |run: &NewRun| run.idempotency.is_some() || run.dedupe_key.is_some();
     let keyed: Vec<_> = (0..runs.len())
         .filter(|n| !refused.contains(n) && has_key(runs[*n]))
         .collect();
-    if keyed.is_empty() {
+    let called = runs.iter().any(|run| run.callback_url.is_some());
+    if keyed.is_empty() && placed.is_empty() && !called {
         write::insert_runs(connection, RunColumns::of(runs.iter().copied())).await?;
         return Ok(vec![Some(Enqueued::Created); runs.len()]);
     }
     let mut transaction = connection.begin().await?;
+    let placed: Vec<_> = placed.into_iter().copied().collect();
+    let full = place::refused(&mut transaction, &placed).await?;
+    refused.extend((0..runs.len()).filter(|&n| full.contains(&runs[n].id)));
+    let keyed: Vec<_> = keyed.into_iter().filter(|n| !refused.contains(n)).collect();
     let asking: Vec<_> = keyed.iter().map(|&n| runs[n]).collect();
-    let Some(reserved) = write::reserve(&mut transaction, &asking).await? else {
-        return Ok(vec![None; runs.len()]);
+    let reserved = match asking.is_empty() {
+        true => HashSet::new(),
+        false => match write::reserve(&mut transaction, &asking).await? {
+            Some(reserved) => reserved,
+            None => return Ok(vec![None; runs.len()]),
+        },
     };
     refused.extend(keyed.iter().filter(|n| !reserved.contains(&runs[**n].id)));
     let admitted: Vec<_> = (0..runs.len())
@@ -214,12 +224,19 @@ async fn write_once(link: &mut Link, runs: &[&NewRun]) -> Result<Vec<Option<Enqu
         .map(|n| runs[n])
         .collect();
     if !admitted.is_empty() {
-        write::insert_runs(&mut transaction, RunColumns::of(admitted.into_iter())).await?;
+        let columns = RunColumns::of(admitted.iter().copied());
+        write::insert_runs(&mut transaction, columns).await?;
+        place::insert(&mut transaction, admitted.iter().copied()).await?;
+        write::keep_callbacks(&mut transaction, admitted.into_iter()).await?;
     }
     transaction.commit().await?;
     let mut outcomes = Vec::with_capacity(runs.len());
     for (n, run) in runs.iter().enumerate() {
-        outcomes.push(if refused.contains(&n) {
+        outcomes.push(if full.contains(&run.id) {
+            // The first answer to the same request stands, whatever came since.
+            let earlier = write::conflict(connection, run).await?;
+            earlier.or_else(|| Some(super::full(run)))
+        } else if refused.contains(&n) {
             write::conflict(connection, run).await?
         } else {
             Some(Enqueued::Created)

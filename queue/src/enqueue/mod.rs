@@ -4,7 +4,7 @@
 
 mod columns;
 mod group;
-mod write;
+pub(crate) mod write;
 
 use std::collections::HashSet;
 
@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 pub(crate) use columns::RunColumns;
 pub(crate) use group::Intake;
+pub(crate) use write as keys;
 pub(crate) use write::insert_runs;
 
 use crate::listen::Hint;
 use crate::new_run::{Answer, Idempotency};
-use crate::{Error, NewRun, Store};
+use crate::{Error, NewRun, Store, place};
 
 /// Runs in one batch: the transaction stays short, and its memory bounded.
 pub const BATCH_RUNS_MAX: usize = 10_000;
@@ -35,6 +36,8 @@ pub enum Enqueued {
     KeyReused,
     /// A live run of this workflow has the same dedupe key.
     Duplicate { run_id: Uuid },
+    /// So many runs have the run's concurrency key already, and the workflow wants no more.
+    Full { key: String, most: i32 },
 }
 
 impl Store {
@@ -87,6 +90,11 @@ impl Store {
             transaction.rollback().await?;
             return write::earlier_answer(&mut connection, idempotency).await;
         }
+        let all: Vec<_> = runs.iter().filter(|run| run.place.is_some()).collect();
+        let refused = place::refused(&mut transaction, &all).await?;
+        if let Some(run) = all.iter().find(|run| refused.contains(&run.id)) {
+            return Ok(Some(full(run)));
+        }
         for chunk in runs.chunks(CHUNK_RUNS) {
             let keyed: Vec<_> = chunk.iter().filter(|r| r.dedupe_key.is_some()).collect();
             if !keyed.is_empty() {
@@ -100,6 +108,8 @@ impl Store {
             }
             let columns = RunColumns::of(chunk.iter());
             insert_runs(&mut transaction, columns).await?;
+            place::insert(&mut transaction, chunk.iter()).await?;
+            write::keep_callbacks(&mut transaction, chunk.iter()).await?;
         }
         transaction.commit().await?;
         self.desk.counters.enqueue_batches.add(1);
@@ -109,13 +119,23 @@ impl Store {
     }
 
     /// Says once for each queue that it has work. Of a run for later, the claim learns when it is due.
-    pub(crate) fn say_work<'a>(&self, runs: impl Iterator<Item = &'a NewRun>) {
+    pub(crate) fn say_work<'a>(&self, runs: impl Iterator<Item = &'a NewRun> + Clone) {
+        self.tell_watchers(runs.clone().map(|run| run.id));
         let queues: HashSet<_> = runs.map(|run| &run.queue).collect();
         for queue in queues {
             self.announce(Hint::Work {
                 queue: queue.to_string(),
             });
         }
+    }
+}
+
+/// Says that there is no place for a run.
+fn full(run: &NewRun) -> Enqueued {
+    let claim = run.place.as_ref();
+    Enqueued::Full {
+        key: claim.map(|claim| claim.key.clone()).unwrap_or_default(),
+        most: claim.map_or(0, |claim| claim.most),
     }
 }
 

@@ -48,6 +48,28 @@ pub(crate) async fn insert_runs(
     Ok(())
 }
 
+/// Keeps where the ends of these runs are told, of those that say so.
+pub(super) async fn keep_callbacks<'a>(
+    connection: &mut PgConnection,
+    runs: impl Iterator<Item = &'a NewRun>,
+) -> Result<(), sqlx::Error> {
+    let (ids, urls): (Vec<_>, Vec<_>) = runs
+        .filter_map(|run| Some((run.id, run.callback_url.clone()?)))
+        .unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into stepwell.callback (run_id, url)
+         select unnest($1::uuid[]), unnest($2::text[])",
+        &ids,
+        &urls,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Takes the keys of these runs, each of which occurs once; returns the runs that got all of
 /// theirs; `None` when somebody was faster with one of a run's two keys: roll back and ask again.
 pub(super) async fn reserve(
@@ -113,7 +135,7 @@ pub(super) async fn reserve(
 }
 
 /// Takes one idempotency key; `false` when it is taken.
-pub(super) async fn take_key(
+pub(crate) async fn take_key(
     connection: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<bool, Error> {
@@ -134,7 +156,7 @@ pub(super) async fn take_key(
 }
 
 /// Says what the earlier use of this key came to; `None` when it is gone again.
-pub(super) async fn earlier_answer(
+pub(crate) async fn earlier_answer(
     connection: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<Option<Enqueued>, Error> {

@@ -19,7 +19,9 @@ use sqlx::PgConnection;
 use stepwell_workflow::RunStatus;
 use uuid::Uuid;
 
+pub(crate) use cancel::cancel_within;
 pub use retry::Retried;
+pub(crate) use send::run_status;
 
 use crate::{Actor, Error, Store};
 
@@ -50,6 +52,10 @@ pub enum Word {
     },
     /// What an attempt came to that was made elsewhere.
     Reported(crate::detached::Report),
+    /// The run came by a door that knows no JSON Schema: its input is checked before it begins.
+    Check,
+    /// The run has its place under its concurrency key.
+    Admitted,
     ChildEnded {
         step: u16,
         item: Option<u32>,

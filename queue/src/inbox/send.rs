@@ -31,7 +31,7 @@ impl Store {
             clean(&actor.name) as _,
             actor.request_id.as_deref().map(clean) as _,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.lookups)
         .await?;
         if let Some(row) = row {
             self.announce(if row.leased {
@@ -57,7 +57,7 @@ impl Store {
             r#"select status::text as "status!" from stepwell.run where id = $1"#,
             run_id
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.lookups)
         .await?;
         row.map(|row| run_status(&row.status)).transpose()
     }
@@ -68,28 +68,25 @@ impl Store {
         reason: Option<&str>,
         actor: &Actor,
     ) -> Result<bool, Error> {
-        let mut connection = self.pool.acquire().await?;
-        let Some(cancelled) = cancel::unbegun(&mut connection, run_id, reason, actor).await? else {
+        let mut connection = self.lookups.acquire().await?;
+        let Some(mut cancelled) = cancel::unbegun(&mut connection, run_id, reason, actor).await?
+        else {
             return Ok(false);
         };
-        if cancelled.awaited {
-            self.announce(Hint::Ended {
-                run_ids: vec![run_id],
-            });
+        self.tell_watchers(std::iter::once(run_id));
+        drop(connection);
+        let left = cancelled.left.take();
+        for hint in cancelled.hints(run_id) {
+            self.announce(hint);
         }
-        if let Some(queue) = cancelled.parent_queue {
-            self.announce(Hint::Work { queue });
-        }
-        if let Some(parent) = cancelled.parent_leased {
-            self.announce(Hint::Inbox {
-                run_ids: vec![parent],
-            });
+        if let Some(key) = left {
+            self.admit(vec![key]).await;
         }
         Ok(true)
     }
 }
 
 /// Reads a status word.
-pub(super) fn run_status(word: &str) -> Result<RunStatus, Error> {
+pub(crate) fn run_status(word: &str) -> Result<RunStatus, Error> {
     serde_json::from_value(word.into()).map_err(|error| Error::Corrupt(error.to_string()))
 }

@@ -52,8 +52,10 @@ pub(crate) fn encode(word: Word) -> (&'static str, String) {
         Word::Signal { name, payload } => ("signal", json(Signal { name, payload })),
         Word::Pause => ("pause", "{}".to_owned()),
         Word::Resume => ("resume", "{}".to_owned()),
+        Word::Admitted => ("admitted", "{}".to_owned()),
         Word::Retry { from_step, reset } => ("retry", json(Retry { from_step, reset })),
         Word::Reported(report) => ("reported", report.to_json()),
+        Word::Check => ("check", "{}".to_owned()),
         Word::ChildEnded {
             step,
             item,
@@ -96,6 +98,8 @@ pub(super) fn decode(kind: &str, payload: &str) -> Result<Word, String> {
             Word::Retry { from_step, reset }
         }
         "reported" => Word::Reported(Report::of_json(payload)?),
+        "check" => Word::Check,
+        "admitted" => Word::Admitted,
         "child_ended" => {
             let ended: ChildEnded = read(payload)?;
             Word::ChildEnded {
@@ -122,6 +126,7 @@ mod tests {
             result,
         };
         for word in [
+            Word::Admitted,
             Word::Cancel { reason: None },
             Word::Cancel {
                 reason: Some("ü\0🦆".into()),
@@ -132,6 +137,7 @@ mod tests {
             },
             Word::Pause,
             Word::Resume,
+            Word::Check,
             Word::Retry {
                 from_step: Some("b".into()),
                 reset: true,

@@ -62,44 +62,31 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn runs(&self, filter: &RunFilter) -> Result<RunPage, Error> {
+        self.runs_page(filter, false).await
+    }
+
+    async fn runs_page(&self, filter: &RunFilter, bare: bool) -> Result<RunPage, Error> {
         let words = filter.words();
         let from = filter.created_after.map(smallest_id);
         let until = filter.created_before.map(smallest_id);
-        let rows = if filter.oldest_first {
-            sqlx::query_file_as!(
-                Row,
-                "queries/run/list_oldest_first.sql",
-                words.as_deref(),
-                filter.workflow_id,
-                from,
-                until,
-                filter.labels() as _,
-                filter.queue,
-                filter.parent_id,
-                filter.after,
-                filter.offset,
-                filter.limit + 1,
-            )
-            .fetch_all(&self.pool)
-            .await?
-        } else {
-            sqlx::query_file_as!(
-                Row,
-                "queries/run/list_newest_first.sql",
-                words.as_deref(),
-                filter.workflow_id,
-                from,
-                until,
-                filter.labels() as _,
-                filter.queue,
-                filter.parent_id,
-                filter.after,
-                filter.offset,
-                filter.limit + 1,
-            )
-            .fetch_all(&self.pool)
-            .await?
-        };
+        let rows = sqlx::query_file_as!(
+            Row,
+            "queries/run/list.sql",
+            words.as_deref(),
+            filter.workflow_id,
+            from,
+            until,
+            filter.labels() as _,
+            filter.queue,
+            filter.parent_id,
+            filter.after,
+            filter.offset,
+            filter.limit + 1,
+            filter.oldest_first,
+            bare,
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let limit = usize::try_from(filter.limit).unwrap_or(0);
         let more = rows.len() > limit;
         let runs = rows
@@ -108,6 +95,15 @@ impl Store {
             .map(Run::try_from)
             .collect::<Result<_, _>>()?;
         Ok(RunPage { runs, more })
+    }
+
+    /// Returns the ids of what [`Store::runs`] would list, and whether there are more after them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn run_ids(&self, filter: &RunFilter) -> Result<(Vec<Uuid>, bool), Error> {
+        let page = self.runs_page(filter, true).await?;
+        Ok((page.runs.iter().map(|run| run.id).collect(), page.more))
     }
 
     /// Counts what [`Store::runs`] would list, up to `most`.

@@ -164,7 +164,7 @@ impl Store {
 }
 
 /// Reads the word of a status column.
-fn step_status(word: &str) -> Option<StepStatus> {
+pub(super) fn step_status(word: &str) -> Option<StepStatus> {
     use StepStatus as S;
     [
         S::Pending,

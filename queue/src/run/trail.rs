@@ -33,7 +33,36 @@ pub struct TrailPage {
     pub more: bool,
 }
 
+/// Whether more records of a run are to be expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrailEnd {
+    /// The run is not over.
+    Open,
+    /// The run ended with the record of this number. A retry would add more.
+    Closed(i64),
+}
+
 impl Store {
+    /// Says whether the trail of a run has ended. `None`: there is no such run.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn trail_end(&self, run_id: Uuid) -> Result<Option<TrailEnd>, Error> {
+        let row = sqlx::query!(
+            r#"select status = 'pending' as "open!", sequence from stepwell.run where id = $1"#,
+            run_id
+        )
+        .fetch_optional(&self.lookups)
+        .await?;
+        Ok(row.map(|row| {
+            if row.open {
+                TrailEnd::Open
+            } else {
+                TrailEnd::Closed(row.sequence)
+            }
+        }))
+    }
+
     /// Lists the records of a run after number `after` (0: from the first). `None`: there is no
     /// such run. A run whose row retention has dropped still has its trail.
     ///

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::WorkerOptions;
+use super::takings::Takings;
 use super::watch::Watchers;
 use crate::commit::Committed;
 use crate::detached::Place;
@@ -33,6 +34,7 @@ pub(crate) struct Life {
     pub(crate) makes: Makes,
     /// As `claiming`, for attempts.
     pub(crate) taking: tokio::sync::Mutex<()>,
+    pub(super) takings: Takings,
     pub(crate) watchers: Watchers,
     /// Claims and reconciliation take turns: a claim that is under way holds jobs that are not yet
     /// among the held.
@@ -64,6 +66,7 @@ impl Life {
             held: Held::default(),
             makes: Makes::default(),
             taking: tokio::sync::Mutex::new(()),
+            takings: Takings::default(),
             watchers: Watchers::default(),
             claiming: tokio::sync::Mutex::new(()),
             doubt: AtomicBool::new(false),
@@ -93,6 +96,13 @@ impl Life {
             Committed::Refused(_) => {}
         }
         self.freed.notify_one();
+    }
+
+    /// Notes that so many jobs of a queue were claimed.
+    pub(crate) fn took_up(&self, queue: &str, jobs: usize) {
+        if jobs > 0 {
+            self.takings.add(queue, jobs);
+        }
     }
 
     /// Lets the reconciliation look for jobs that are leased to us and not held.

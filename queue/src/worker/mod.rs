@@ -4,14 +4,17 @@
 //! [`life`] is what its loops share, [`heartbeat`] keeps it alive, [`owner`] asks whether it still
 //! is, [`rescue`] frees the jobs of dead ones, [`reconcile`] frees jobs of its own that it may have
 //! lost sight of, [`watch`] tells drivers of messages, [`census`] counts
-//! those that live.
+//! those that live, [`list`] shows them, [`drain`] lets one finish, [`takings`] is how fast it claims.
 
 mod census;
+mod drain;
 mod heartbeat;
 mod life;
+mod list;
 pub(crate) mod owner;
 mod reconcile;
 mod rescue;
+mod takings;
 mod watch;
 
 use std::sync::Arc;
@@ -22,7 +25,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use census::Census;
+pub use drain::Drained;
 pub(crate) use life::Life;
+pub use list::{Member, MemberFilter, MemberPage};
 
 use crate::backend::Backend;
 use crate::commit::Lanes;
@@ -30,6 +35,8 @@ use crate::detached::Detached;
 use crate::text::clean;
 use crate::{Committer, Error, Store};
 
+/// The entity type of audit records and hints.
+pub(crate) const ENTITY: &str = "worker";
 /// Runs that one worker may hold at once: each has its state in memory.
 pub const SLOTS_MAX: usize = 10_000;
 /// How long a retiring worker waits for its loops.
@@ -72,9 +79,11 @@ impl Store {
             .map(|queue| clean(queue).into_owned())
             .collect();
         let slots = options.slots.clamp(1, SLOTS_MAX);
-        sqlx::query!(
-            "insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms)
-             values ($1, $2, $3, $4, $5, $6)",
+        let partitioned = sqlx::query_scalar!(
+            r#"insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms)
+               values ($1, $2, $3, $4, $5, $6)
+               returning to_regclass('stepwell.audit_' || to_char(now() at time zone 'utc', 'YYYYMMDD'))
+                   is not null as "partitioned!""#,
             id,
             clean(&options.name) as _,
             env!("CARGO_PKG_VERSION"),
@@ -82,7 +91,7 @@ impl Store {
             i32::try_from(slots).unwrap_or(i32::MAX),
             i32::try_from(options.dead_after.as_millis()).unwrap_or(i32::MAX),
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
         let options = WorkerOptions {
             queues,
@@ -95,8 +104,17 @@ impl Store {
         life.tasks.spawn(heartbeat::run(Arc::clone(&life)));
         life.tasks.spawn(reconcile::run(Arc::clone(&life)));
         life.tasks.spawn(watch::run(Arc::clone(&life)));
+        life.tasks.spawn(crate::partition::maintain(
+            self.clone(),
+            !partitioned,
+            life.ended.clone(),
+        ));
+        life.tasks.spawn(crate::schedule::clock::run(
+            self.clone(),
+            life.ended.clone(),
+        ));
         life.tasks
-            .spawn(crate::partition::maintain(self.clone(), life.ended.clone()));
+            .spawn(crate::outbox::run(self.clone(), life.ended.clone()));
         Ok(Worker { life, lanes })
     }
 }

@@ -63,6 +63,10 @@ pub(super) async fn run(life: Arc<Life>) {
                     life.watchers.tell(&run_ids);
                     continue;
                 }
+                Ok(Hint::Changed { entity, id }) if entity == super::ENTITY && id == life.id => {
+                    life.draining.cancel();
+                    continue;
+                }
                 Ok(Hint::Lagged) | Err(RecvError::Lagged(_)) => {}
                 Ok(_) => continue,
                 // The store is closed.

@@ -2,6 +2,7 @@
 
 use sqlx::types::Json;
 
+use super::secrets::Sealed;
 use super::{Created, NewWorkflow, agents, record, status_word};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
@@ -13,8 +14,13 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`]: it is unknown whether the workflow exists.
     pub async fn create_workflow(&self, new: &NewWorkflow) -> Result<Created, Error> {
-        let mut transaction = self.pool.begin().await?;
         let text = &new.text;
+        let secrets = match text.secrets.seal(self.cipher()?.as_ref(), new.id, 1)? {
+            Sealed::Done(sealed) => sealed,
+            Sealed::NoMasterKey => return Ok(Created::NoMasterKey),
+        };
+        let content_hash = text.secrets.hash(&text.content_hash);
+        let mut transaction = self.pool.begin().await?;
         let active = text.active.unwrap_or(true);
         if let Some(idempotency) = &new.idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
@@ -47,11 +53,12 @@ impl Store {
         }
         sqlx::query!(
             "insert into stepwell.workflow_version
-                 (workflow_id, version, definition, content_hash, created_by, created_at)
-             values ($1, 1, $2::text::json, $3, $4, $5)",
+                 (workflow_id, version, definition, secrets, content_hash, created_by, created_at)
+             values ($1, 1, $2::text::json, $3, $4, $5, $6)",
             new.id,
             text.definition.get(),
-            text.content_hash,
+            secrets,
+            content_hash,
             new.actor.name,
             new.created_at,
         )
@@ -63,7 +70,7 @@ impl Store {
             sequence: 1,
             action: "workflow.created",
             before: None,
-            after: Some(record::shown(1, &text.content_hash, active)),
+            after: Some(record::shown(1, &content_hash, active)),
             actor: &new.actor,
         };
         audit::write(&mut transaction, entry).await?;

@@ -7,8 +7,11 @@ use sqlx::types::Json;
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
+use super::secrets::{Sealed, Secrets};
 use super::{Workflow, WorkflowText, agents, record, status_word};
 use crate::audit::{self, Entry};
+use crate::idempotency::{self, Remembered};
+use crate::new_run::{Answer, Idempotency};
 use crate::{Actor, Error, Store};
 
 /// What came of a change.
@@ -19,15 +22,23 @@ pub enum Replaced {
     NotFound,
     /// These agents were deleted or renamed since the definition was checked.
     AgentsGone(Vec<String>),
+    /// The mask stands at these places, and no secret is kept there.
+    SecretsNeeded(Vec<String>),
+    /// There is no master key to encrypt its secrets with.
+    NoMasterKey,
     /// It is not at one of the expected revisions.
     Stale {
         revision: i64,
     },
+    /// The idempotency key was used before, with the same request: the first answer.
+    Replayed(Answer),
+    /// The idempotency key was used before, with another request.
+    KeyReused,
 }
 
 impl Store {
     /// Makes the workflow what `text` says, at `now`; with `expected`, only if it is at one of
-    /// these revisions. The same content keeps its version.
+    /// these revisions. The same content keeps its version. The key, if any, is kept with the change.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -38,13 +49,21 @@ impl Store {
         expected: Option<&[i64]>,
         actor: &Actor,
         now: Time,
+        idempotency: Option<&Idempotency>,
     ) -> Result<Replaced, Error> {
         let mut transaction = self.pool.begin().await?;
+        if let Some(idempotency) = idempotency {
+            match idempotency::remember(&mut transaction, idempotency).await? {
+                Remembered::Fresh => {}
+                Remembered::Replayed(answer) => return Ok(Replaced::Replayed(answer)),
+                Remembered::Reused => return Ok(Replaced::KeyReused),
+            }
+        }
         super::lock::lock(&mut transaction, id).await?;
         let Some(old) = sqlx::query!(
             r#"select w.slug, w.name, w.description, w.status = 'active' as "active!",
                       w.labels as "labels: Json<BTreeMap<String, String>>",
-                      v.version, v.definition as "definition: Json<Box<RawValue>>", v.content_hash,
+                      v.version, v.definition as "definition: Json<Box<RawValue>>", v.content_hash, v.secrets,
                       w.revision, w.created_at, w.updated_at
                from stepwell.workflow w
                join stepwell.workflow_version v
@@ -67,7 +86,24 @@ impl Store {
             return Ok(Replaced::AgentsGone(gone));
         }
         let active = text.active.unwrap_or(old.active);
-        let new_content = text.content_hash != old.content_hash;
+        let cipher = self.cipher()?;
+        let known = if text.secrets.is_empty() {
+            Secrets::default()
+        } else {
+            let opened = Secrets::open(cipher.as_ref(), id, old.version, old.secrets.as_deref());
+            match opened {
+                Ok(known) => known,
+                // Whoever sends all of them anew needs no key that was lost.
+                Err(_) if text.secrets.masked().is_empty() => Secrets::default(),
+                Err(error) => return Err(error),
+            }
+        };
+        let secrets = match text.secrets.over(&known) {
+            Ok(secrets) => secrets,
+            Err(places) => return Ok(Replaced::SecretsNeeded(places)),
+        };
+        let content_hash = secrets.hash(&text.content_hash);
+        let new_content = content_hash != old.content_hash;
         let same_words = text.name == old.name
             && text.description == old.description
             && text.labels == old.labels.0
@@ -94,14 +130,19 @@ impl Store {
         if new_content {
             workflow.version += 1;
             workflow.definition = text.definition;
-            workflow.content_hash = text.content_hash;
+            workflow.content_hash = content_hash;
+            let sealed = match secrets.seal(cipher.as_ref(), id, workflow.version)? {
+                Sealed::Done(sealed) => sealed,
+                Sealed::NoMasterKey => return Ok(Replaced::NoMasterKey),
+            };
             sqlx::query!(
                 "insert into stepwell.workflow_version
-                     (workflow_id, version, definition, content_hash, created_by, created_at)
-                 values ($1, $2, $3::text::json, $4, $5, $6)",
+                     (workflow_id, version, definition, secrets, content_hash, created_by, created_at)
+                 values ($1, $2, $3::text::json, $4, $5, $6, $7)",
                 id,
                 workflow.version,
                 workflow.definition.get(),
+                sealed,
                 workflow.content_hash,
                 actor.name,
                 now,

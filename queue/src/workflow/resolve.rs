@@ -9,8 +9,8 @@ use sqlx::types::Json;
 use stepwell_workflow::{Definition, Plan};
 use uuid::Uuid;
 
-use super::PlannedVersion;
 use super::cache::{Compiled, Head};
+use super::{PlannedVersion, Secrets};
 use crate::{Error, Store};
 
 impl Store {
@@ -89,7 +89,7 @@ impl Store {
         version: i32,
     ) -> Result<Option<Compiled>, Error> {
         let Some(row) = sqlx::query!(
-            r#"select w.slug, v.definition as "definition: Json<Box<RawValue>>"
+            r#"select w.slug, v.definition as "definition: Json<Box<RawValue>>", v.secrets
                from stepwell.workflow_version v join stepwell.workflow w on w.id = v.workflow_id
                where v.workflow_id = $1 and v.version = $2"#,
             workflow_id,
@@ -100,13 +100,16 @@ impl Store {
         else {
             return Ok(None);
         };
+        let cipher = self.cipher()?;
+        let stored = row.secrets.as_deref();
+        let secrets = Secrets::open(cipher.as_ref(), workflow_id, version, stored)?;
         let text = row.definition.0;
         let text_bytes = u32::try_from(text.get().len()).unwrap_or(u32::MAX);
         let corrupt = move |cause: String| {
             Error::Corrupt(format!("workflow {workflow_id} version {version}: {cause}"))
         };
         // A large definition takes long enough to compile that other requests would feel it.
-        let plan = tokio::task::spawn_blocking(move || compile(&text))
+        let plan = tokio::task::spawn_blocking(move || compile(&text, &secrets))
             .await
             .map_err(|stopped| corrupt(stopped.to_string()))?
             .map_err(corrupt)?;
@@ -118,9 +121,11 @@ impl Store {
     }
 }
 
-fn compile(text: &RawValue) -> Result<Plan, String> {
+fn compile(text: &RawValue, secrets: &Secrets) -> Result<Plan, String> {
     // By way of a value, as when it was checked: a field that was written twice counts the last time.
-    let document: Value = serde_json::from_str(text.get()).map_err(|error| error.to_string())?;
+    let mut document: Value =
+        serde_json::from_str(text.get()).map_err(|error| error.to_string())?;
+    secrets.put_into(&mut document);
     let definition = Definition::deserialize(document).map_err(|error| error.to_string())?;
     Plan::compile(&definition).map_err(|findings| findings.to_string())
 }
@@ -129,19 +134,23 @@ fn compile(text: &RawValue) -> Result<Plan, String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use super::{RawValue, compile};
+    use super::{RawValue, Secrets, compile};
 
     #[test]
     fn a_field_that_was_written_twice_counts_the_last_time() {
         let text = r#"{"name": "a", "steps": [{"name": "s", "name": "t", "type": "transform",
             "config": {"value": 1}}]}"#;
-        let plan = compile(&RawValue::from_string(text.to_owned()).unwrap()).unwrap();
+        let plan = compile(
+            &RawValue::from_string(text.to_owned()).unwrap(),
+            &Secrets::default(),
+        )
+        .unwrap();
         assert_eq!(&*plan.steps[0].name, "t");
     }
 
     #[test]
     fn what_no_longer_compiles_says_so() {
         let text = RawValue::from_string(r#"{"name": "a"}"#.to_owned()).unwrap();
-        assert!(compile(&text).is_err());
+        assert!(compile(&text, &Secrets::default()).is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
+use stepwell_queue::place::Claim;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Actor, NewRun};
 use stepwell_workflow::snapshot::Parent;
@@ -52,7 +53,7 @@ impl Driver {
             workflow_id: version.workflow_id,
             workflow_name: Arc::clone(&version.workflow_name),
             version: version.version,
-            steps_total: i32::try_from(version.plan.steps.len()).unwrap_or(i32::MAX),
+            steps_total: i32::try_from(version.plan.forward).unwrap_or(i32::MAX),
             input: Arc::from(input),
             queue: Arc::clone(&self.queue),
             priority: 0,
@@ -60,6 +61,8 @@ impl Driver {
             timeout_ms: None,
             labels: BTreeMap::new(),
             dedupe_key: None,
+            place: claim(version, &wanted.input),
+            callback_url: None,
             parent,
             awaited: false,
             actor: Actor {
@@ -71,6 +74,17 @@ impl Driver {
             idempotency: None,
         })
     }
+}
+
+/// Returns the place that a child needs. Where the key cannot be computed, its own driver says so.
+fn claim(version: &PlannedVersion, input: &Value) -> Option<Claim> {
+    let concurrency = version.plan.concurrency.as_ref()?;
+    Some(Claim {
+        key: version.plan.concurrency_key(input).ok()?,
+        most: i32::try_from(concurrency.limit).unwrap_or(i32::MAX),
+        // Nobody is there to be refused: the child waits.
+        reject: false,
+    })
 }
 
 /// Checks that the workflow can be run with this input.

@@ -13,6 +13,13 @@ impl Driver {
             return Some(self.finished());
         }
         let asks = !self.wanted.is_empty();
+        if let Some(blocked_on) = &self.held_back {
+            return Some(End::Released {
+                wake_at: None,
+                blocked_on: blocked_on.clone(),
+                paused: self.state.header.paused,
+            });
+        }
         if self.state.in_flight() > 0 || !self.landed.is_empty() || asks {
             return None;
         }

@@ -183,6 +183,9 @@ fn tell(outcome: &Outcome) {
         Outcome::Failed { failure, .. } => {
             tracing::info!(error = %failure.message, kind = %failure.kind, "the attempt failed");
         }
+        Outcome::Busy { failure } => {
+            tracing::debug!(error = %failure.message, "the attempt was not made");
+        }
         Outcome::TimedOut { after, .. } => {
             tracing::info!(?after, "the attempt timed out");
         }

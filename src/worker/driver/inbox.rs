@@ -4,11 +4,12 @@ use stepwell_queue::Message;
 use stepwell_queue::inbox::Word;
 use stepwell_workflow::{Event, StepKey};
 
-/// Returns the event that a message stands for.
-pub(crate) fn event_of(message: Message) -> Event {
+/// Returns the event that a message stands for; `None` when it was only to wake the driver.
+pub(crate) fn event_of(message: Message) -> Option<Event> {
     let actor = message.actor.name;
     let request_id = message.actor.request_id;
-    match message.word {
+    Some(match message.word {
+        Word::Admitted => return None,
         Word::Cancel { reason } => Event::Cancel {
             reason,
             actor,
@@ -30,6 +31,7 @@ pub(crate) fn event_of(message: Message) -> Event {
             agent_policy: report.agent_policy,
             outcome: report.outcome,
         },
+        Word::Check => Event::Check,
         Word::ChildEnded {
             step,
             item,
@@ -40,10 +42,10 @@ pub(crate) fn event_of(message: Message) -> Event {
             child_run_id,
             result,
         },
-    }
+    })
 }
 
 /// Says whether a message must be heard before the run begins.
 pub(crate) fn comes_before_begin(message: &Message) -> bool {
-    matches!(message.word, Word::Retry { .. })
+    matches!(message.word, Word::Retry { .. } | Word::Check)
 }

@@ -11,6 +11,7 @@ mod ending;
 mod flights;
 mod inbox;
 mod outright;
+mod place;
 mod settling;
 mod taking;
 mod undone;
@@ -24,7 +25,7 @@ use chrono::Utc;
 use stepwell_queue::inbox::Word;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Actor, Claimed};
-use stepwell_workflow::{Decision, Effect, Event, Plan, RunState, StepKey};
+use stepwell_workflow::{BlockedOn, Decision, Effect, Event, Plan, RunState, StepKey};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -34,8 +35,8 @@ use children::Wanted;
 use flights::{Flights, Landed};
 use undone::Undone;
 
-/// How long an attempt is in flight before it is shown as running: most are over by then, and
-/// cost one row write instead of two.
+/// How long an attempt is in flight before it is shown as running, and a run before its start is
+/// shown: most are over by then, and cost one row write instead of two.
 pub(crate) const LINGER: Duration = Duration::from_millis(100);
 /// A run whose next timer is nearer than this stays in memory: letting go and claiming again
 /// costs more.
@@ -65,11 +66,13 @@ pub(crate) struct Driver {
     aborted: Vec<Arc<str>>,
     /// The number of the last record that is committed.
     committed: i64,
-    /// Whether the start of this generation is committed.
+    /// Whether the job row says when this generation started.
     start_stored: bool,
     begun: Instant,
     inbox: Option<mpsc::Receiver<()>>,
     idle_ticks: u32,
+    /// What keeps the run from beginning: its place under a concurrency key.
+    held_back: Option<BlockedOn>,
     /// Whether more pure steps are ready than one call of `advance` decides.
     more: bool,
 }
@@ -89,7 +92,12 @@ pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed) {
 }
 
 impl Driver {
-    fn new(context: Arc<Context>, version: PlannedVersion, claimed: Claimed) -> Self {
+    fn new(
+        context: Arc<Context>,
+        version: PlannedVersion,
+        claimed: Claimed,
+        held_back: Option<BlockedOn>,
+    ) -> Self {
         let header = claimed.header;
         let origin = Origin::new(
             header.id,
@@ -116,6 +124,7 @@ impl Driver {
             begun: Instant::now(),
             inbox: None,
             idle_ticks: 0,
+            held_back,
             more: false,
         };
         driver.open(claimed.messages, claimed.deaths);
@@ -130,7 +139,9 @@ impl Driver {
         for message in before {
             self.hear(message);
         }
-        self.take_in(Event::Begin { deaths });
+        if self.held_back.is_none() {
+            self.take_in(Event::Begin { deaths });
+        }
         for message in after {
             self.hear(message);
         }
@@ -178,7 +189,9 @@ impl Driver {
     fn hear(&mut self, message: stepwell_queue::Message) {
         self.undone.consumed.push(message.id);
         self.undone.must = true;
-        self.take_in(inbox::event_of(message));
+        if let Some(event) = inbox::event_of(message) {
+            self.take_in(event);
+        }
     }
 
     /// Takes in an event and notes what was decided.

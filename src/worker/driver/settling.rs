@@ -6,7 +6,7 @@ use stepwell_queue::Committed;
 use stepwell_queue::commit::StepWrite;
 use stepwell_workflow::{Event, Failure, RunStatus};
 
-use super::{Driver, ROWS_PER_COMMIT, ending, outright, undone};
+use super::{Driver, LINGER, ROWS_PER_COMMIT, ending, outright, undone};
 use crate::worker::context::Gone;
 
 impl Driver {
@@ -42,8 +42,11 @@ impl Driver {
         }
         let over = end.is_some();
         let mut changes = self.undone.changes(&self.state, &self.plan, end);
-        if !self.start_stored {
+        // Most runs are over before anybody asks when they began: their job rows are not written for
+        // it. After a crash the start is found in the records.
+        if !self.start_stored && (over || self.begun.elapsed() >= LINGER) {
             changes.started_at = self.state.header.started_at;
+            self.start_stored = changes.started_at.is_some();
         }
         let sequence = changes.sequence;
         match self.context.committer.commit(changes).await {
@@ -65,7 +68,6 @@ impl Driver {
 
     fn note_stored(&mut self, sequence: i64) {
         self.committed = sequence;
-        self.start_stored |= self.state.header.started_at.is_some();
         let touched = std::mem::take(&mut self.undone.touched);
         self.state.mark_stored(&touched);
         for key in touched {
@@ -75,6 +77,8 @@ impl Driver {
         }
         if self.state.status.is_terminal() {
             self.context.metrics.run_finished(self.state.status);
+        }
+        if self.state.status.is_terminal() || self.state.is_undoing() {
             self.tell_agents();
         }
     }
@@ -112,18 +116,31 @@ impl Driver {
     }
 
     /// What was decided cannot be done and would be decided again: the run fails, and with it the
-    /// steps that were about to change.
+    /// steps that were about to change. The other open ones are cancelled. Nothing is undone: that
+    /// would be decided by the same plan.
     async fn give_up(&mut self, failure: Failure) -> Result<bool, Gone> {
         tracing::error!(error = %failure.message, kind = %failure.kind, "the run fails");
         self.flights.abort_all();
-        let touched = std::mem::take(&mut self.undone.touched);
-        let rows = touched.into_iter().filter_map(|key| {
+        let mut touched = std::mem::take(&mut self.undone.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        let write = |key| {
             Some(StepWrite {
                 exists: undone::stored(&self.state, key)?,
                 snapshot: self.state.snapshot(&self.plan, key),
             })
-        });
-        let changes = outright::fail(&self.state.header, self.committed, failure, rows.collect());
+        };
+        let refused: Vec<_> = touched.iter().filter_map(|&key| write(key)).collect();
+        let open = self.state.open_rows().filter(|key| !touched.contains(key));
+        let open: Vec<_> = open.filter_map(write).collect();
+        let header = &self.state.header;
+        let steps = outright::Steps { refused, open };
+        let mut changes = outright::fail(header, self.committed, failure, steps);
+        changes.placed = self.plan.concurrency.is_some();
+        // Children that were to be cancelled with what was refused.
+        changes
+            .messages
+            .append(&mut std::mem::take(&mut self.undone.messages));
         match self.context.committer.commit(changes).await {
             Committed::Done => {
                 self.context.metrics.run_finished(RunStatus::Failed);

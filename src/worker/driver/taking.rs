@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use stepwell_queue::commit::StepWrite;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
 use stepwell_workflow::{Failure, RunHeader, RunStatus};
 
 use super::elsewhere::add_policies;
-use super::{Driver, outright};
+use super::{Driver, outright, place};
 use crate::worker::context::{self, Context, Gone};
 
 pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), Gone> {
@@ -22,9 +23,18 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
             let mut claimed = claimed;
             let messages = &mut claimed.messages;
             Box::pin(add_policies(&context, &version.plan, messages)).await;
-            Driver::new(context, version, claimed).run().await
+            let place = if version.plan.concurrency.is_some() {
+                // Boxed for the same reason.
+                match Box::pin(place::take(&context, &version, &claimed.header)).await {
+                    Ok(place) => place,
+                    Err(failure) => return fail(&context, claimed, failure).await,
+                }
+            } else {
+                None
+            };
+            Driver::new(context, version, claimed, place).run().await
         }
-        Err(failure) => fail(&context, &claimed.header, failure).await,
+        Err(failure) => fail(&context, claimed, failure).await,
     }
 }
 
@@ -40,9 +50,22 @@ fn unpoisoned(claimed: &Claimed) -> Result<(), Failure> {
     Err(Failure::fatal("poisoned", message))
 }
 
-async fn fail(context: &Context, header: &RunHeader, failure: Failure) -> Result<(), Gone> {
+async fn fail(context: &Context, claimed: Claimed, failure: Failure) -> Result<(), Gone> {
     tracing::error!(error = %failure.message, kind = %failure.kind, "the run cannot be driven: it fails");
-    let changes = outright::fail(header, header.sequence, failure, Vec::new());
+    let header = &claimed.header;
+    let open = claimed.steps.into_iter().filter(|row| {
+        // Rows of an earlier generation are over with it.
+        row.generation == header.generation && !row.status.is_terminal()
+    });
+    let open = open.map(|snapshot| StepWrite {
+        exists: true,
+        snapshot,
+    });
+    let steps = outright::Steps {
+        open: open.collect(),
+        ..outright::Steps::default()
+    };
+    let changes = outright::fail(header, header.sequence, failure, steps);
     match context.committer.commit(changes).await {
         Committed::Done => context.metrics.run_finished(RunStatus::Failed),
         Committed::Refused(reason) => tracing::error!(reason, "the end was refused"),

@@ -53,6 +53,7 @@ impl Undone {
             recalls_all: false,
             sequence: state.header.sequence,
             end,
+            placed: plan.concurrency.is_some(),
         }
     }
 }

@@ -72,6 +72,11 @@ impl Outbound {
         })
     }
 
+    /// The client itself.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Reads a URL and checks that it may be called.
     pub(crate) fn url(&self, text: &str) -> Result<Url, Failure> {
         let url = Url::parse(text).map_err(|e| {

@@ -53,6 +53,14 @@ impl Steps {
         };
         policy.is(&target.retry);
         let after = attempt.timeout.unwrap_or(target.timeout);
+        let _seat = match target.max_concurrency {
+            None => None,
+            Some(most) => match self.seats.take(target.id, most).await {
+                Some(seat) => Some(seat),
+                None => return busy(&target.name, most),
+            },
+        };
+        // The time of whoever finishes later counts from the call.
         let until = later(Utc::now(), after);
         let signer = match context::read(|| self.store.signer()).await {
             Ok(signer) => signer,
@@ -104,6 +112,15 @@ impl Steps {
             headers,
             body: Bytes::from(body),
         })
+    }
+}
+
+/// The attempt is not made: the agent has as many calls as it takes.
+fn busy(agent: &str, most: u32) -> Outcome {
+    let message =
+        format!("agent `{agent}` has {most} calls in flight, as many as it takes at once");
+    Outcome::Busy {
+        failure: Failure::retryable("agent_busy", message),
     }
 }
 

@@ -22,6 +22,7 @@ use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 
 use super::metrics::Metrics;
 use super::outbound::Outbound;
+use super::seats::Seats;
 use super::tasks::Registry;
 pub(super) use agent::authenticate;
 pub(crate) use origin::Origin;
@@ -32,6 +33,7 @@ pub(crate) struct Steps {
     pub(crate) store: Store,
     pub(crate) outbound: Outbound,
     pub(crate) tasks: Registry,
+    pub(crate) seats: Seats,
     /// Of an attempt whose step and agent set none.
     pub(crate) timeout: Duration,
     /// Where agents reach the API, without a slash at the end.
@@ -126,7 +128,11 @@ fn said(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Sets a header.
-fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> {
+pub(in crate::worker) fn put(
+    headers: &mut HeaderMap,
+    name: &str,
+    value: &str,
+) -> Result<(), Failure> {
     let bad = |what: &str| {
         Failure::fatal(
             "invalid_request",

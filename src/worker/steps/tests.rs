@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use uuid::Uuid;
 
 use super::*;
+use crate::worker::seats::Seats;
 use crate::worker::tasks::{TaskCall, TaskError};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -22,9 +23,11 @@ fn steps(tasks: Registry) -> Arc<Steps> {
         pool_max: 1,
         acquire_timeout: Duration::from_secs(1),
         listen: false,
+        retention: stepwell_queue::retention::Retention::default(),
         master_key: None,
     });
     Arc::new(Steps {
+        seats: Seats::new(store.as_ref().unwrap().clone()),
         store: store.unwrap(),
         outbound: Outbound::new(true).unwrap(),
         tasks,

@@ -210,6 +210,27 @@ async fn a_wrong_method_is_405_and_names_the_right_ones() {
 }
 
 #[tokio::test]
+async fn a_literal_path_is_no_id() {
+    with_app(async |app| {
+        for path in ["runs/batch", "workflows/validate"] {
+            for method in [Method::GET, Method::PUT, Method::DELETE] {
+                let answer = app.api.send(app.api.request(method, path)).await;
+                let answer = answer.problem(405);
+                assert_eq!(answer.header("allow"), "POST", "{path}: {answer:?}");
+            }
+        }
+        let steps = json!([{"name": "s", "type": "transform", "config": {"value": 1}}]);
+        let named = json!({"id": "validate", "name": "a", "steps": steps});
+        app.api.post("workflows", named).await.problem(422);
+        // The words of other paths are words like any other.
+        let named = json!({"id": "batch", "name": "a", "steps": steps});
+        app.api.post("workflows", named).await.of(201);
+        app.api.get("workflows/batch").await.of(200);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_media_type_is_415() {
     with_app(async |app| {
         app.api

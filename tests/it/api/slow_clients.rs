@@ -41,6 +41,7 @@ async fn serve() -> u16 {
         stop_grace: Duration::ZERO,
         environment: "test".into(),
         patience: SHORT,
+        auth: stepwell_web::auth::AuthOptions::Open,
     };
     let store = Store::open(absent).unwrap();
     let bound = stepwell_web::bind(options, store, Arc::new(Nobody), CancellationToken::new())

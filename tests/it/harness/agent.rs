@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) headers: HashMap<String, String>,
     /// Null when it is not JSON.
     pub(crate) body: Value,
+    /// The body as it came, for what is signed.
+    pub(crate) raw: Vec<u8>,
     /// Which call to this path it is, from 1.
     pub(crate) number: usize,
     /// Whether the caller hung up before it was answered.
@@ -284,13 +286,15 @@ async fn read_call(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Call>
         }
     }
     let rest = buffer.split_off(end + 4 + length);
-    let body = serde_json::from_slice(&buffer[end + 4..]).unwrap_or_default();
+    let raw = buffer[end + 4..].to_vec();
+    let body = serde_json::from_slice(&raw).unwrap_or_default();
     *buffer = rest;
     Some(Call {
         method,
         path,
         headers,
         body,
+        raw,
         number: 0,
         aborted: false,
         answered: false,

@@ -67,6 +67,14 @@ impl App {
         app
     }
 
+    /// Processes that are started from now on see these settings as well; they win.
+    pub(crate) fn with_settings(mut self, settings: &[(&str, &str)]) -> Self {
+        let more = settings.iter();
+        self.settings
+            .extend(more.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        self
+    }
+
     /// Starts API and worker in one process.
     pub(crate) async fn up(&mut self) {
         let port = self.port.to_string();

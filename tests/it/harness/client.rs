@@ -210,7 +210,8 @@ impl Client {
         }
     }
 
-    /// Waits until the audit trail of a run has this record about this step.
+    /// Waits until the audit trail of a run has this record about this step, or, with `""`, about the
+    /// run itself.
     pub(crate) async fn audit_says(&self, id: &str, action: &str, step: &str) -> Value {
         until(
             &format!("{action} of {step} in run {id}"),
@@ -219,7 +220,7 @@ impl Client {
                 let trail = self.audit(id).await;
                 trail
                     .into_iter()
-                    .find(|r| r["action"] == action && r["step"] == step)
+                    .find(|r| r["action"] == action && r["step"].as_str().unwrap_or("") == step)
             },
         )
         .await

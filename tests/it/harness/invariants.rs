@@ -114,6 +114,23 @@ const INVARIANTS: &[(&str, &str)] = &[
            from stepwell.step where max_attempts > 0 and attempt > max_attempts",
     ),
     (
+        "the runs that did not complete are those that lists know of",
+        "select id || ' is ' || status from stepwell.run r
+          where status in ('failed', 'cancelled', 'timed_out')
+            and not exists (select from stepwell.run_outcome o where o.run_id = r.id and o.status = r.status)
+          union all
+         select o.run_id || ' was ' || o.status from stepwell.run_outcome o
+          where not exists (select from stepwell.run r where r.id = o.run_id and r.status = o.status)",
+    ),
+    (
+        "a record stands as its run does",
+        "select d.id || ' is ' || d.status || ', its run ' || coalesce(r.status::text, 'nowhere')
+           from stepwell.record d left join stepwell.run r on r.id = d.run_id
+          where d.run_id is not null
+            and d.status is distinct from case r.status when 'pending' then 'processing'
+                                               when 'completed' then 'processed' else 'failed' end",
+    ),
+    (
         "no row fell into a default partition",
         "select c.relname || ': ' || n from pg_class c
           cross join lateral (select (xpath('/row/c/text()', query_to_xml(

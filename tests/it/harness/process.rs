@@ -58,6 +58,8 @@ impl Process {
         }
         let child = command
             .args(arguments)
+            // Many run at once.
+            .env("STEPWELL_GRPC_PORT", "0")
             .envs(variables.iter().copied())
             .env("NO_COLOR", "1")
             // No `stepwell.toml` of whoever runs the tests.

@@ -9,11 +9,13 @@
 mod audit;
 mod claims;
 mod commits;
+mod copies;
 mod cuts;
 mod enqueues;
+mod feed;
 mod fencing;
 mod messages;
 mod odd_text;
 mod partitions;
 mod plans;
-mod world;
+pub(crate) mod world;

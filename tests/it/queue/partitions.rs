@@ -21,3 +21,83 @@ async fn partitions_are_made_ahead_and_strays_raise_an_alarm() {
     store.close().await;
     db.drop_it().await;
 }
+
+/// Makes a day of long ago, with one run in it.
+async fn old_day(world: &World, days: i64) -> uuid::Uuid {
+    let at = chrono::Utc::now() - chrono::Duration::days(days);
+    let name = at.format("%Y%m%d");
+    for parent in ["run", "step", "audit"] {
+        let day = at.format("%Y-%m-%d 00:00Z");
+        world
+            .db
+            .run(&format!(
+                "create table stepwell.{parent}_{name} partition of stepwell.{parent}
+                 for values from (stepwell.uuid7_bound('{day}'))
+                              to (stepwell.uuid7_bound('{day}'::timestamptz + interval '1 day'))"
+            ))
+            .await;
+    }
+    let mut run = new_run();
+    let millis = u64::try_from(at.timestamp_millis()).unwrap();
+    run.id = uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]).into_uuid();
+    run.created_at = at;
+    world.store.enqueue(run.clone()).await.unwrap();
+    run.id
+}
+
+#[tokio::test]
+async fn days_leave_whole_unless_a_run_of_them_is_not_over() {
+    let world = World::new().await;
+    let (over, open) = (old_day(&world, 40).await, old_day(&world, 41).await);
+    let young = old_day(&world, 20).await;
+    world
+        .db
+        .run(&format!(
+            "delete from stepwell.job where run_id in ('{over}', '{young}')"
+        ))
+        .await;
+    assert_eq!(
+        world.store.retain().await.unwrap(),
+        0,
+        "for ever, unless told otherwise"
+    );
+    let mut options = stepwell_queue::store::StoreOptions::new(world.db.url.clone());
+    options.retention = stepwell_queue::retention::Retention {
+        run_days: Some(30),
+        audit_days: Some(100),
+    };
+    let store = stepwell_queue::Store::open(options).unwrap();
+    assert_eq!(store.retain().await.unwrap(), 2);
+    let there = |id| format!("select count(*) from stepwell.run where id = '{id}'");
+    for (id, count) in [(over, 0), (open, 1), (young, 1)] {
+        assert_eq!(world.db.number(&there(id)).await, count, "{id}");
+    }
+    let told = "select count(*) from stepwell.audit where action = 'run.created'";
+    assert_eq!(world.db.number(told).await, 3, "records outlive their runs");
+    world.db.run("delete from stepwell.job").await;
+    assert_eq!(store.retain().await.unwrap(), 2);
+    assert_eq!(store.retain().await.unwrap(), 0);
+    assert_eq!(world.db.number(&there(open)).await, 0);
+    store.close().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_day_that_somebody_reads_leaves_later_and_holds_nobody_up() {
+    let world = World::new().await;
+    let id = old_day(&world, 40).await;
+    world.db.run("delete from stepwell.job").await;
+    let mut options = stepwell_queue::store::StoreOptions::new(world.db.url.clone());
+    options.retention.run_days = Some(30);
+    let store = stepwell_queue::Store::open(options).unwrap();
+    let reader = sqlx::PgPool::connect(&world.db.url).await.unwrap();
+    let mut reading = reader.begin().await.unwrap();
+    let look = sqlx::AssertSqlSafe(format!("select from stepwell.run where id = '{id}'"));
+    sqlx::query(look).fetch_one(&mut *reading).await.unwrap();
+    assert_eq!(store.retain().await.unwrap(), 0);
+    reading.rollback().await.unwrap();
+    assert_eq!(store.retain().await.unwrap(), 2);
+    store.close().await;
+    reader.close().await;
+    world.end().await;
+}

@@ -62,6 +62,14 @@ async fn fill(world: &World) {
     db.run("insert into stepwell.dedupe (workflow_id, key, run_id) select id, 'k', id from ids")
         .await;
     db.run(&format!(
+        "insert into stepwell.place (workflow_id, run_id, most, key)
+         select '{}', id, 1, (n % 1000)::text from ids where n > {ROWS}",
+        Uuid::nil()
+    ))
+    .await;
+    db.run("insert into stepwell.seat (agent_id, number) select id, 1 from ids")
+        .await;
+    db.run(&format!(
         "insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms) values ('{}', 'w', '1', '{{}}', 1, 20000)",
         Uuid::nil()
     ))
@@ -272,6 +280,16 @@ async fn hot_statements_use_their_indexes() {
     let plan = explain(&mut steady, &query("commit_steps.sql"), &lean[..28]).await;
     check("commit_steps", &plan);
 
+    // The changes of jobs, with the worker before them.
+    let jobs: Vec<_> = lean[28..]
+        .iter()
+        .map(|(n, value)| (n - 27, *value))
+        .collect();
+    let jobs = [vec![lean[0]], jobs].concat();
+    let plan = explain(&mut steady, &query("commit_jobs.sql"), &jobs).await;
+    check("commit_jobs", &plan);
+    assert!(plan.contains("job_pkey"), "{plan}");
+
     let told = one(&timed);
     let known = one(&finished);
     let both = format!("'{{{waiting},{timed}}}'");
@@ -351,6 +369,14 @@ async fn hot_statements_use_their_indexes() {
         )
         .await;
         check("cancel_unbegun", &plan);
+        let of_key = [(1, nil.as_str()), (2, "'7'")];
+        let plan = explain(&mut plain, &query("place/admit.sql"), &of_key).await;
+        check("admit", &plan);
+        let plan = explain(&mut plain, &query("place/wake.sql"), &[(1, &unbegun)]).await;
+        check("wake", &plan);
+        let seats = [(1, unbegun.as_str()), (2, nil.as_str()), (3, "3"), (4, "3")];
+        let plan = explain(&mut plain, &query("seat/take.sql"), &seats).await;
+        check("take seats", &plan);
         let reserve = [
             (1, "'{0}'"),
             (2, run_ids.as_str()),
@@ -367,7 +393,8 @@ async fn hot_statements_use_their_indexes() {
             "reserve",
             &explain(&mut plain, &query("reserve.sql"), &reserve).await,
         );
-        let plan = explain(&mut plain, &query("heartbeat.sql"), &[(1, &nil)]).await;
+        let beat = [(1, nil.as_str()), (2, "1"), (3, "'{}'")];
+        let plan = explain(&mut plain, &query("heartbeat.sql"), &beat).await;
         check("heartbeat", &plan);
     }
     steady.close().await.unwrap();

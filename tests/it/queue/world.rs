@@ -71,6 +71,7 @@ pub(crate) fn open(url: &str) -> Store {
         pool_max: 4,
         acquire_timeout: Duration::from_secs(5),
         listen: true,
+        retention: stepwell_queue::retention::Retention::default(),
         master_key: None,
     })
     .unwrap()
@@ -153,6 +154,8 @@ pub(crate) fn new_run() -> NewRun {
         timeout_ms: None,
         labels: BTreeMap::new(),
         dedupe_key: None,
+        place: None,
+        callback_url: None,
         parent: None,
         awaited: false,
         actor: actor(),

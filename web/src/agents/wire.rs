@@ -1,6 +1,7 @@
 //! Agents as clients send and see them.
 
-use salvo::oapi::ToSchema;
+use salvo::oapi::schema::OneOf;
+use salvo::oapi::{BasicType, Components, Object, RefOr, Schema, ToSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stepwell_queue::agent;
@@ -11,7 +12,7 @@ use crate::example::Example;
 use crate::moment::Moment;
 
 /// What a client sees in place of credentials, and may send back to keep them.
-pub const MASK: &str = "•••";
+pub use stepwell_workflow::secrets::MASK;
 
 /// An agent to be: what POST and PUT take.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -34,6 +35,7 @@ pub struct AgentInput {
     pub description: Option<String>,
     /// `none` (the default), `bearer`, `api_key` or `basic`.
     #[serde(default = "none")]
+    #[salvo(schema(value_type = AuthType))]
     pub auth_type: String,
     /// `bearer`: {token}; `api_key`: {key, header?}; `basic`: {username, password}. Stored
     /// encrypted, never shown. With PUT, absent or `"•••"` keeps what is stored.
@@ -48,13 +50,35 @@ pub struct AgentInput {
     pub retry_config: RetryConfig,
     /// Attempts in flight at once; null is no limit.
     #[serde(default)]
+    #[salvo(schema(minimum = 1, maximum = 100_000))]
     pub max_concurrency: Option<i64>,
     /// Whether it wants to hear of cancelled runs, by `DELETE {url}/runs/{run_id}`.
     #[serde(default)]
     pub cancel: bool,
     /// `active` (the default) or `inactive`.
     #[serde(default = "active")]
+    #[salvo(schema(value_type = AgentStatus))]
     pub status: String,
+}
+
+/// How an agent is told who calls.
+#[derive(ToSchema)]
+#[salvo(schema(name = "AuthType", rename_all = "snake_case"))]
+#[expect(dead_code, reason = "only its shape is used")]
+enum AuthType {
+    None,
+    Bearer,
+    ApiKey,
+    Basic,
+}
+
+/// Whether steps may call an agent.
+#[derive(ToSchema)]
+#[salvo(schema(name = "AgentStatus", rename_all = "snake_case"))]
+#[expect(dead_code, reason = "only its shape is used")]
+enum AgentStatus {
+    Active,
+    Inactive,
 }
 
 fn none() -> String {
@@ -88,11 +112,13 @@ pub struct RetryConfig {
     #[salvo(schema(minimum = 1, maximum = 100))]
     pub max_attempts: u32,
     /// Milliseconds before the second attempt.
+    #[salvo(schema(minimum = 0, maximum = 2_592_000_000_i64))]
     pub initial_interval_ms: u64,
     /// What each interval is multiplied by for the next.
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 100))]
     pub backoff_coefficient: f64,
     /// The longest interval, milliseconds.
+    #[salvo(schema(minimum = 0, maximum = 2_592_000_000_i64))]
     pub max_interval_ms: u64,
     /// The share of the interval that is drawn at random.
     #[salvo(schema(minimum = 0, maximum = 1))]
@@ -100,19 +126,30 @@ pub struct RetryConfig {
     /// Status codes, `"4xx"`, `"5xx"`, `"timeout"`, `"connect"`; absent: what the step type calls
     /// retryable.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[salvo(schema(max_items = 50))]
     pub retry_on: Option<Vec<RetryOnEntry>>,
 }
 
 /// A status code or a word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
     expecting = "must be a status code, or a word such as \"5xx\""
 )]
-#[salvo(schema(name = "RetryOn"))]
 pub enum RetryOnEntry {
     Status(u16),
     Word(String),
+}
+
+impl ToSchema for RetryOnEntry {
+    fn to_schema(_components: &mut Components) -> RefOr<Schema> {
+        let status = Object::with_type(BasicType::Integer)
+            .minimum(100)
+            .maximum(599);
+        let word =
+            Object::with_type(BasicType::String).enum_values(["4xx", "5xx", "timeout", "connect"]);
+        OneOf::new().item(status).item(word).into()
+    }
 }
 
 impl Default for RetryConfig {

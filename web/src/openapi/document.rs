@@ -1,13 +1,15 @@
 //! The document: what the endpoints say of themselves, and what holds for all of them.
 
 use salvo::Router;
+use salvo::oapi::schema::SchemaType;
 use salvo::oapi::{
-    BasicType, Header, Info, License, Object, OpenApi, Operation, ParameterIn, Ref, RefOr,
-    Responses, Tag,
+    BasicType, Header, Info, License, Object, OpenApi, Operation, Parameter, ParameterIn, Ref,
+    RefOr, Responses, Schema, Tag,
 };
 
-use super::optional;
-use crate::limits::REQUEST_ID_CHARS_MAX;
+use super::plain::plain;
+use super::{access, optional};
+use crate::limits::{PARAMETER_CHARS_MAX, REQUEST_ID_CHARS_MAX};
 use crate::problem::{self, Kind};
 use crate::system::VERSION;
 
@@ -28,6 +30,17 @@ const TAGS: &[(&str, &str)] = &[
     ("Runs", "Executions of a workflow version on an input."),
     ("Callbacks", "Results of agents that finish later."),
     ("External work", "Work that clients poll for."),
+    (
+        "Records",
+        "What comes in from elsewhere and is processed once, by a run.",
+    ),
+    ("Queues", "Lanes of runs that workers take from."),
+    ("Workers", "Processes that drive runs."),
+    ("Audit", "Who changed what, and when."),
+    ("Events", "What happens, as it happens."),
+    ("Keys", "Keys of the API: who may ask for what."),
+    ("Schedules", "What starts runs by the clock."),
+    ("Subscriptions", "Who hears of what happens."),
 ];
 
 /// Returns the document of these routes.
@@ -47,9 +60,12 @@ pub fn document(api: &Router) -> OpenApi {
         .insert("RequestId".into(), RefOr::Type(request_id()));
     problem::describe(&mut document.components, &mut Operation::new(), Kind::ALL);
     let known = document.components.responses.clone();
-    for item in document.paths.values_mut() {
-        for operation in item.operations.values_mut() {
+    access::schemes(&mut document.components);
+    for (path, item) in document.paths.iter_mut() {
+        for (method, operation) in item.operations.iter_mut() {
+            access::require(method, path, operation);
             illustrate(operation, &known);
+            operation.parameters.iter_inline_mut().for_each(bound);
             complete(operation);
         }
     }
@@ -58,6 +74,7 @@ pub fn document(api: &Router) -> OpenApi {
             response.headers.insert("X-Request-ID".into(), request_id());
         }
     }
+    plain(&mut document);
     document
 }
 
@@ -75,6 +92,21 @@ fn illustrate(operation: &mut Operation, known: &Responses) {
         {
             *content = illustrated.clone();
         }
+    }
+}
+
+/// What holds for every text in a query, where the endpoint says nothing narrower.
+fn bound(parameter: &mut Parameter) {
+    let Some(RefOr::Type(Schema::Object(schema))) = &mut parameter.schema else {
+        return;
+    };
+    let any_text = schema.schema_type == SchemaType::basic(BasicType::String)
+        && schema.enum_values.is_none()
+        && schema.format.is_none()
+        && schema.pattern.is_none();
+    if parameter.parameter_in == ParameterIn::Query && any_text {
+        schema.pattern = Some(r"^[^\u0000]*$".into());
+        schema.max_length.get_or_insert(PARAMETER_CHARS_MAX);
     }
 }
 

@@ -109,6 +109,14 @@ fn response(components: &mut Components, status: StatusCode) -> Response {
                 .example(1.into()),
         );
     }
+    if status == StatusCode::UNAUTHORIZED {
+        response = response.add_header(
+            "WWW-Authenticate",
+            Header::new(Object::with_type(BasicType::String))
+                .description("What to send.")
+                .example("Bearer realm=\"stepwell\"".into()),
+        );
+    }
     response
 }
 

@@ -27,6 +27,7 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<Fault>,
+    headers: Vec<(&'static str, String)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -76,6 +77,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             errors: Vec::new(),
+            headers: Vec::new(),
             cause: None,
         }
     }
@@ -84,6 +86,13 @@ impl Problem {
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<Fault>) -> Self {
         self.errors = errors;
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -117,6 +126,18 @@ impl Problem {
         Self::new(Kind::Internal, catch::INTERNAL_DETAIL).caused_by(cause)
     }
 
+    /// Returns the sentence for a person.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns what is wrong, each with its place.
+    #[must_use]
+    pub fn errors(&self) -> &[Fault] {
+        &self.errors
+    }
+
     /// Returns the kind.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -146,10 +167,16 @@ impl Problem {
         if matches!(self.kind.status().as_u16(), 429 | 503) {
             headers.insert(http::header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
+        for (name, value) in &self.headers {
+            if let Ok(value) = http::HeaderValue::from_str(value) {
+                headers.insert(*name, value);
+            }
+        }
         res.body(serde_json::to_vec(&document).unwrap_or_default());
     }
 
-    fn log(&self) {
+    /// Puts the cause, if there is one, into the log.
+    pub(crate) fn log(&self) {
         let Some(cause) = &self.cause else { return };
         let mut chain = cause.to_string();
         let mut inner = cause.source();

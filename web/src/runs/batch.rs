@@ -89,6 +89,13 @@ pub async fn create_runs(
     }
     let found = resolve(&app, &wanted).await?;
     let runs = check(wanted, &found, &caller.0)?;
+    let unsigned = runs.iter().enumerate();
+    let unsigned: Vec<_> = unsigned
+        .filter_map(|(n, run)| place::unsigned(&app, run, &format!("/runs/{n}")))
+        .collect();
+    if !unsigned.is_empty() {
+        return Err(Problem::invalid(unsigned));
+    }
     let items = runs.iter().map(|run| BatchItem {
         id: run.id,
         status: fresh_status(run).as_str(),

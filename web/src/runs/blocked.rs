@@ -10,12 +10,13 @@ use crate::moment::Moment;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[salvo(schema(name = "BlockedOn"))]
 pub struct BlockedOn {
-    /// `delay`, `signal`, `child`, `retry`, `paused`; of a run also `run_at`, of a step `items`.
+    /// `delay`, `signal`, `approval`, `child`, `retry`, `agent` (it takes no more calls at once),
+    /// `paused`; of a run also `run_at` and `concurrency`, of a step `items`.
     pub kind: String,
     pub since: Option<Moment>,
     /// Null: until somebody acts.
     pub until: Option<Moment>,
-    /// The step's name, the signal's name or the child's id.
+    /// The step's name, the signal's name, the child's id or the concurrency key.
     pub detail: Option<String>,
 }
 

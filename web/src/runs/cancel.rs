@@ -4,8 +4,8 @@ use salvo::Writer;
 use salvo::oapi::{ToSchema, endpoint};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stepwell_queue::Sent;
 use stepwell_queue::inbox::Word;
+use stepwell_queue::{Actor, Sent};
 use stepwell_workflow::RunStatus;
 
 use super::answer::Progress;
@@ -51,23 +51,31 @@ pub async fn cancel_run(
     _query: Query<Nothing>,
     body: MaybeBody<CancelInput>,
 ) -> Result<Progress> {
-    let reason = body.0.reason;
+    cancel(&app, id, body.0.reason, caller.0).await
+}
+
+/// Cancels a run, whatever door it was asked through.
+///
+/// # Errors
+/// 404 without such a run, 409 when it is over and was not cancelled, 422 for a reason too long.
+pub(crate) async fn cancel(
+    app: &App,
+    id: RunId,
+    reason: Option<String>,
+    actor: Actor,
+) -> Result<Progress> {
     if let Some(reason) = &reason
         && reason.chars().count() > REASON_CHARS_MAX
     {
         let detail = format!("may have up to {REASON_CHARS_MAX} characters");
         return Err(Problem::invalid(vec![Fault::at("/reason", detail)]));
     }
-    match app
-        .store
-        .send(id.0, Word::Cancel { reason }, caller.0)
-        .await?
-    {
+    match app.store.send(id.0, Word::Cancel { reason }, actor).await? {
         Sent::Accepted | Sent::Cancelled => Ok(Progress::Accepted {
-            body: get::find(&app, id).await?,
+            body: get::find(app, id).await?,
             location: None,
         }),
-        Sent::Over(RunStatus::Cancelled) => get::find(&app, id).await.map(Progress::Done),
+        Sent::Over(RunStatus::Cancelled) => get::find(app, id).await.map(Progress::Done),
         Sent::Over(status) => Err(over(status)),
         Sent::NotFound => Err(id.unknown()),
     }

@@ -22,7 +22,15 @@ pub async fn get_run(app: App, id: RunId, _query: Query<Nothing>) -> Result<Foun
 ///
 /// # Errors
 /// 404 when there is none.
-pub(super) async fn find(app: &App, id: RunId) -> Result<Run> {
+pub(crate) async fn find(app: &App, id: RunId) -> Result<Run> {
+    stored(app, id).await.map(Run::from)
+}
+
+/// Reads the run that a path names, as the store has it.
+///
+/// # Errors
+/// 404 when there is none.
+pub(super) async fn stored(app: &App, id: RunId) -> Result<stepwell_queue::Run> {
     let run = app.store.run(id.0).await?;
-    run.map(Run::from).ok_or_else(|| id.unknown())
+    run.ok_or_else(|| id.unknown())
 }

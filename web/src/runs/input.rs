@@ -11,7 +11,7 @@ use crate::json::Json;
 use crate::problem::Fault;
 
 /// Checks an input against the bounds of payloads and the version's schema.
-pub(super) fn check_input(
+pub(crate) fn check_input(
     input: Option<Json>,
     planned: &PlannedVersion,
     pointer: &str,

@@ -4,6 +4,8 @@
 pub const BATCH_RUNS_MAX: usize = 10_000;
 /// Bytes of a batch: 10,000 runs with 3 KiB each.
 pub const BATCH_BYTES_MAX: usize = 32 << 20;
+/// Runs of one bulk action: at a millisecond or two each, well within what an answer may take.
+pub const BULK_RUNS_MAX: usize = 10_000;
 /// Priorities go from −100 to 100: a scale that people can agree on.
 pub const PRIORITY_MAX: i64 = 100;
 /// Milliseconds of `wait_ms`: proxies commonly cut silent connections after a minute.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use salvo::Writer;
-use salvo::oapi::{BasicType, Object, Parameter, endpoint};
+use salvo::oapi::{BasicType, KnownFormat, Object, Parameter, SchemaFormat, endpoint};
 use stepwell_queue::run::{RunFilter, RunPage};
 use stepwell_workflow::{RunStatus, Time};
 use uuid::Uuid;
@@ -48,6 +48,7 @@ impl Parameters for Filter {
 
     fn describe() -> Vec<Parameter> {
         let word = || Object::with_type(BasicType::String);
+        let of_format = |format| word().format(SchemaFormat::KnownFormat(format));
         let id = "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41";
         let mut all = vec![
             parameter(
@@ -65,26 +66,26 @@ impl Parameters for Filter {
             parameter(
                 "created_after",
                 "Created at this time or later, to the millisecond.",
-                word(),
+                of_format(KnownFormat::DateTime),
                 "2026-03-01T00:00:00Z".into(),
             ),
             parameter(
                 "created_before",
                 "Created before this time, to the millisecond.",
-                word(),
+                of_format(KnownFormat::DateTime),
                 "2026-04-01T00:00:00Z".into(),
             ),
             parameter(
                 "label",
                 "Those with this label, as `key:value`; repeated: with all of them.",
-                word(),
+                labels::schema(),
                 "team:payments".into(),
             ),
             parameter("queue", "Runs of this queue.", word(), "default".into()),
             parameter(
                 "parent_id",
                 "Runs that this run started.",
-                word(),
+                of_format(KnownFormat::Uuid),
                 id.into(),
             ),
         ];
@@ -144,7 +145,7 @@ pub async fn list_runs(app: App, query: Query<Filter>) -> Result<Found<List<Run>
 }
 
 /// Runs outlive their workflow, so an id is taken as it is; a slug is that of a living workflow.
-async fn workflow_id(app: &App, name: &str) -> Result<Option<Uuid>> {
+pub(super) async fn workflow_id(app: &App, name: &str) -> Result<Option<Uuid>> {
     if let Ok(id) = Uuid::try_parse(name) {
         return Ok(Some(id));
     }
@@ -159,7 +160,7 @@ fn nothing(page: &Page) -> List<Run> {
     }
 }
 
-fn status(word: &str) -> Option<RunStatus> {
+pub(super) fn status(word: &str) -> Option<RunStatus> {
     serde_json::from_value(word.into()).ok()
 }
 

@@ -5,15 +5,19 @@ use std::sync::Arc;
 
 use salvo::oapi::ToSchema;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use stepwell_queue::new_run::DEFAULT_QUEUE;
+use stepwell_queue::place::Claim;
 use stepwell_queue::{Actor, NewRun, PlannedVersion};
-use stepwell_workflow::Time;
 use stepwell_workflow::limits::DURATION_MAX;
+use stepwell_workflow::plan::OnLimit;
+use stepwell_workflow::{Plan, Time};
 use uuid::Uuid;
 
 use super::input::check_input;
 use super::limits::{DEDUPE_KEY_CHARS_MAX, PRIORITY_MAX, QUEUE_CHARS_MAX};
+use crate::agents::check::url_fault;
 use crate::example::Example;
 use crate::json::{Json, given};
 use crate::labels;
@@ -30,7 +34,7 @@ pub struct ExecuteInput {
     pub input: Option<Json>,
     /// The latest when absent.
     #[serde(default)]
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 2_147_483_647))]
     pub version: Option<i32>,
     /// Not before this time; at once when absent or past.
     #[serde(default)]
@@ -47,12 +51,17 @@ pub struct ExecuteInput {
     pub labels: Option<BTreeMap<String, String>>,
     /// Milliseconds that the run may take, in place of the workflow's own.
     #[serde(default)]
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 31_622_400_000_i64))]
     pub timeout_ms: Option<i64>,
     /// At most one live run of the workflow has this key.
     #[serde(default)]
-    #[salvo(schema(max_length = 255))]
+    #[salvo(schema(min_length = 1, max_length = 255))]
     pub dedupe_key: Option<String>,
+    /// Where the end of the run is told: the event of it is sent there as to a subscriber, signed
+    /// with the secret that is derived from the master key.
+    #[serde(default)]
+    #[salvo(schema(max_length = 2048))]
+    pub callback_url: Option<String>,
 }
 
 /// A run of a workflow that the body names.
@@ -68,7 +77,7 @@ pub struct RunInput {
     pub input: Option<Json>,
     /// The latest when absent.
     #[serde(default)]
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 2_147_483_647))]
     pub version: Option<i32>,
     /// Not before this time; at once when absent or past.
     #[serde(default)]
@@ -85,12 +94,17 @@ pub struct RunInput {
     pub labels: Option<BTreeMap<String, String>>,
     /// Milliseconds that the run may take, in place of the workflow's own.
     #[serde(default)]
-    #[salvo(schema(minimum = 1))]
+    #[salvo(schema(minimum = 1, maximum = 31_622_400_000_i64))]
     pub timeout_ms: Option<i64>,
     /// At most one live run of the workflow has this key.
     #[serde(default)]
-    #[salvo(schema(max_length = 255))]
+    #[salvo(schema(min_length = 1, max_length = 255))]
     pub dedupe_key: Option<String>,
+    /// Where the end of the run is told: the event of it is sent there as to a subscriber, signed
+    /// with the secret that is derived from the master key.
+    #[serde(default)]
+    #[salvo(schema(max_length = 2048))]
+    pub callback_url: Option<String>,
 }
 
 impl Example for ExecuteInput {
@@ -118,6 +132,7 @@ impl RunInput {
             labels: self.labels,
             timeout_ms: self.timeout_ms,
             dedupe_key: self.dedupe_key,
+            callback_url: self.callback_url,
         };
         (self.workflow, order)
     }
@@ -175,10 +190,20 @@ impl ExecuteInput {
             let detail = format!("must have 1 to {DEDUPE_KEY_CHARS_MAX} characters");
             fault("dedupe_key", detail);
         }
+        if let Some(detail) = self.callback_url.as_deref().and_then(url_fault) {
+            fault("callback_url", detail);
+        }
         let labels = self.labels.unwrap_or_default();
         labels::check(&labels, &format!("{pointer}/labels"), faults);
         let input_at = format!("{pointer}/{}", occasion.input_field);
         let input = check_input(self.input, planned, &input_at, faults);
+        let place = input.as_ref().and_then(|input| {
+            let claim = claim(&planned.plan, input);
+            claim.unwrap_or_else(|problem| {
+                faults.push(Fault::at(&input_at, problem));
+                None
+            })
+        });
         if faults.len() > known {
             return None;
         }
@@ -187,7 +212,7 @@ impl ExecuteInput {
             workflow_id: planned.workflow_id,
             workflow_name: Arc::clone(&planned.workflow_name),
             version: planned.version,
-            steps_total: i32::try_from(planned.plan.steps.len()).unwrap_or(i32::MAX),
+            steps_total: i32::try_from(planned.plan.forward).unwrap_or(i32::MAX),
             input: input?,
             queue: self.queue.as_deref().unwrap_or(DEFAULT_QUEUE).into(),
             priority: i16::try_from(priority).ok()?,
@@ -195,6 +220,8 @@ impl ExecuteInput {
             timeout_ms: self.timeout_ms,
             labels,
             dedupe_key: self.dedupe_key,
+            place,
+            callback_url: self.callback_url,
             parent: None,
             awaited: false,
             actor: occasion.actor.clone(),
@@ -202,6 +229,19 @@ impl ExecuteInput {
             idempotency: None,
         })
     }
+}
+
+/// Returns the place that a run with this input needs; none without `concurrency`.
+fn claim(plan: &Plan, input: &RawValue) -> Result<Option<Claim>, String> {
+    let Some(concurrency) = &plan.concurrency else {
+        return Ok(None);
+    };
+    let input: Value = serde_json::from_str(input.get()).map_err(|error| error.to_string())?;
+    Ok(Some(Claim {
+        key: plan.concurrency_key(&input)?,
+        most: i32::try_from(concurrency.limit).unwrap_or(i32::MAX),
+        reject: concurrency.on_limit == OnLimit::Reject,
+    }))
 }
 
 /// Says whether a text can be the name of a queue.

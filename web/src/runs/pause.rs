@@ -2,8 +2,8 @@
 
 use salvo::Writer;
 use salvo::oapi::endpoint;
-use stepwell_queue::Sent;
 use stepwell_queue::inbox::Word;
+use stepwell_queue::{Actor, Sent};
 use stepwell_workflow::RunStatus;
 
 use super::id::RunId;
@@ -26,7 +26,7 @@ pub async fn pause_run(
     id: RunId,
     _query: Query<Nothing>,
 ) -> Result<Accepted<Run>> {
-    tell(&app, id, Word::Pause, caller).await
+    accepted(tell(&app, id, Word::Pause, caller.0).await?)
 }
 
 /// Resumes a paused run; does nothing to one that is not paused.
@@ -40,24 +40,23 @@ pub async fn resume_run(
     id: RunId,
     _query: Query<Nothing>,
 ) -> Result<Accepted<Run>> {
-    tell(&app, id, Word::Resume, caller).await
+    accepted(tell(&app, id, Word::Resume, caller.0).await?)
+}
+
+fn accepted(body: Run) -> Result<Accepted<Run>> {
+    Ok(Accepted::Now {
+        body,
+        location: None,
+    })
 }
 
 /// Sends a word to a live run and answers with the run.
 ///
 /// # Errors
 /// 404 without such a run, 409 when it is over.
-pub(super) async fn tell(
-    app: &App,
-    id: RunId,
-    word: Word,
-    caller: Caller,
-) -> Result<Accepted<Run>> {
-    match app.store.send(id.0, word, caller.0).await? {
-        Sent::Accepted => Ok(Accepted::Now {
-            body: get::find(app, id).await?,
-            location: None,
-        }),
+pub(super) async fn tell(app: &App, id: RunId, word: Word, actor: Actor) -> Result<Run> {
+    match app.store.send(id.0, word, actor).await? {
+        Sent::Accepted => get::find(app, id).await,
         Sent::NotFound => Err(id.unknown()),
         Sent::Over(status) => Err(over(status)),
         Sent::Cancelled => Err(over(RunStatus::Cancelled)),

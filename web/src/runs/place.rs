@@ -10,6 +10,7 @@ use super::limits::WAIT_MS_MAX;
 use super::order::{ExecuteInput, Occasion};
 use super::wire::Run;
 use crate::App;
+use crate::agents::check::NO_MASTER_KEY;
 use crate::answer::Result;
 use crate::clock::now;
 use crate::idempotency::IdempotencyKey;
@@ -113,6 +114,9 @@ pub async fn place(
     key: &IdempotencyKey,
     wait: Wait,
 ) -> Result<Progress> {
+    if let Some(fault) = unsigned(app, &run, "") {
+        return Err(Problem::invalid(vec![fault]));
+    }
     let id = run.id;
     let location = location(&run);
     let fresh = Run::fresh(&run);
@@ -150,6 +154,13 @@ pub async fn place(
     })
 }
 
+/// The fault of a callback that could not be signed.
+#[must_use]
+pub fn unsigned(app: &App, run: &NewRun, pointer: &str) -> Option<Fault> {
+    let unsigned = run.callback_url.is_some() && !app.store.keeps_secrets();
+    unsigned.then(|| Fault::at(format!("{pointer}/callback_url"), NO_MASTER_KEY))
+}
+
 /// Returns the path of a run.
 #[must_use]
 pub fn location(run: &NewRun) -> String {
@@ -168,6 +179,20 @@ pub fn refused(enqueued: Enqueued) -> Result<stepwell_queue::new_run::Answer> {
             Kind::StateConflict,
             format!("The run {run_id} has this dedupe_key and is not over yet."),
         )),
+        Enqueued::Full { key, most } => Err(full(&key, most)),
         Enqueued::Created => Err(Problem::internal("a run that was made is told as refused")),
     }
+}
+
+/// The problem of a run for which there is no place under its concurrency key.
+#[must_use]
+pub fn full(key: &str, most: i32) -> Problem {
+    let runs = if most == 1 { "run is" } else { "runs are" };
+    Problem::new(
+        Kind::StateConflict,
+        format!(
+            "{most} {runs} under way with the concurrency key {key:?}, and the workflow takes no \
+             more: start this one when one of them is over."
+        ),
+    )
 }

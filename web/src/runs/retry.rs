@@ -4,6 +4,7 @@ use salvo::Writer;
 use salvo::oapi::{ToSchema, endpoint};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use stepwell_queue::Actor;
 use stepwell_queue::inbox::Retried;
 
 use super::id::RunId;
@@ -24,11 +25,11 @@ use crate::query::{Nothing, Query};
 pub struct RetryInput {
     /// This step and those after it run again, also where they completed.
     #[serde(default)]
-    from_step: Option<String>,
+    pub(crate) from_step: Option<String>,
     /// Every step runs again.
     #[serde(default)]
     #[salvo(schema(default = false))]
-    reset: bool,
+    pub(crate) reset: bool,
 }
 
 impl Example for RetryInput {
@@ -50,19 +51,27 @@ pub async fn retry_run(
     _query: Query<Nothing>,
     body: MaybeBody<RetryInput>,
 ) -> Result<Accepted<Run>> {
-    let RetryInput { from_step, reset } = body.0;
+    Ok(Accepted::Now {
+        body: retry(&app, id, body.0, caller.0).await?,
+        location: None,
+    })
+}
+
+/// Retries a run, whatever door it was asked through.
+///
+/// # Errors
+/// 404 without such a run, 409 when it cannot be retried, 422 for a step that it does not have.
+pub(crate) async fn retry(app: &App, id: RunId, input: RetryInput, actor: Actor) -> Result<Run> {
+    let RetryInput { from_step, reset } = input;
     if let Some(step) = &from_step {
-        check_step(&app, id, step, reset).await?;
+        check_step(app, id, step, reset).await?;
     }
-    match app.store.retry(id.0, from_step, reset, caller.0).await? {
-        Retried::Accepted { .. } => Ok(Accepted::Now {
-            body: get::find(&app, id).await?,
-            location: None,
-        }),
+    match app.store.retry(id.0, from_step, reset, actor).await? {
+        Retried::Accepted { .. } => get::find(app, id).await,
         Retried::NotFound => Err(id.unknown()),
         Retried::Completed => Err(over(stepwell_workflow::RunStatus::Completed)),
         Retried::NotOver(_) => {
-            let status = get::find(&app, id).await?.status;
+            let status = get::find(app, id).await?.status;
             Err(Problem::new(
                 Kind::StateConflict,
                 format!("The run is {status}; only one that is over can be retried."),

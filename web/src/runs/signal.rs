@@ -4,9 +4,12 @@ use salvo::Writer;
 use salvo::oapi::{ToSchema, endpoint};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use stepwell_queue::Actor;
 use stepwell_queue::inbox::Word;
 use stepwell_workflow::limits::NAME_CHARS_MAX;
+use stepwell_workflow::plan::Refusal;
 
+use super::get;
 use super::id::RunId;
 use super::pause::tell;
 use super::wire::Run;
@@ -16,7 +19,7 @@ use crate::answer::{Accepted, Result};
 use crate::body::MaybeBody;
 use crate::example::Example;
 use crate::path;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Kind, Problem};
 use crate::query::{Nothing, Query};
 
 /// What a signal carries.
@@ -36,9 +39,15 @@ impl Example for SignalInput {
 }
 
 /// Sends a signal to a run. It is kept until a step of the run waits for it.
+///
+/// An approval is decided by the signal of its step, with a payload of `{"choice": "approve",
+/// "comment": "…"}`: the choice is one of those that are shown in the input of the step.
 #[endpoint(
     operation_id = "signal_run",
-    responses((status_code = 409, description = "The run is over.", body = Problem, content_type = "application/problem+json"))
+    responses(
+        (status_code = 403, description = "The signal decides an approval, and the caller is not among its approvers.", body = Problem, content_type = "application/problem+json"),
+        (status_code = 409, description = "The run is over.", body = Problem, content_type = "application/problem+json"),
+    )
 )]
 pub async fn signal_run(
     app: App,
@@ -48,11 +57,58 @@ pub async fn signal_run(
     _query: Query<Nothing>,
     body: MaybeBody<SignalInput>,
 ) -> Result<Accepted<Run>> {
-    let name = name.0;
+    Ok(Accepted::Now {
+        body: signal(&app, id, name.0, body.0.payload, caller.0).await?,
+        location: None,
+    })
+}
+
+/// Sends a signal to a run, whatever door it was asked through.
+///
+/// # Errors
+/// 400 for a name that no signal has, 404 without such a run, 409 when it is over.
+pub(crate) async fn signal(
+    app: &App,
+    id: RunId,
+    name: String,
+    payload: Value,
+    actor: Actor,
+) -> Result<Run> {
     if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
         let detail = format!("a signal's name has 1 to {NAME_CHARS_MAX} characters");
         return Err(Problem::parameters(vec![Fault::parameter("name", detail)]));
     }
-    let payload = body.0.payload;
-    tell(&app, id, Word::Signal { name, payload }, caller).await
+    check_answer(app, id, &name, &payload, &actor.name).await?;
+    tell(app, id, Word::Signal { name, payload }, actor).await
+}
+
+/// A signal that answers an approval must be one of its choices, by one of its approvers.
+async fn check_answer(
+    app: &App,
+    id: RunId,
+    name: &str,
+    payload: &Value,
+    actor: &str,
+) -> Result<()> {
+    let run = get::stored(app, id).await?;
+    let Some(planned) = app.store.planned(run.workflow_id, run.version).await? else {
+        return Ok(());
+    };
+    let Some(approval) = planned.plan.approval(name) else {
+        return Ok(());
+    };
+    approval
+        .check(payload, actor)
+        .map_err(|refusal| match refusal {
+            Refusal::NotAnApprover => Problem::new(
+                Kind::Forbidden,
+                format!("{actor:?} is not among the approvers of {name:?}."),
+            ),
+            Refusal::Invalid(findings) => {
+                let faults = findings.into_iter().map(|finding| {
+                    Fault::at(format!("/payload{}", finding.pointer), finding.detail)
+                });
+                Problem::invalid(faults.collect())
+            }
+        })
 }

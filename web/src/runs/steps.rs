@@ -80,7 +80,9 @@ pub struct RunStep {
 impl From<run::RunStep> for RunStep {
     fn from(step: run::RunStep) -> Self {
         let blocked_on = blocked_on(&step);
-        let retrying = blocked_on.as_ref().is_some_and(|on| on.kind == "retry");
+        let retrying = blocked_on
+            .as_ref()
+            .is_some_and(|on| ["retry", "agent"].contains(&on.kind.as_str()));
         let duration = step.started_at.zip(step.finished_at);
         Self {
             name: step.name,
@@ -105,12 +107,15 @@ fn blocked_on(step: &run::RunStep) -> Option<BlockedOn> {
     let (kind, detail) = match (step.status, step.kind.as_str()) {
         (StepStatus::Paused, _) => ("paused", None),
         (StepStatus::Waiting, "delay") => ("delay", None),
+        // What is asked is the input of the step; other waits have none.
+        (StepStatus::Waiting, "wait") if step.input.is_some() => ("approval", step.awaits.clone()),
         (StepStatus::Waiting, "wait") => ("signal", step.awaits.clone()),
         // Between two children it is the next attempt that is awaited.
         (StepStatus::Waiting, "workflow") if step.child_run_id.is_some() => {
             ("child", step.child_run_id.map(|id| id.to_string()))
         }
         (StepStatus::Waiting, "map") => ("items", None),
+        (StepStatus::Waiting, "agent") if is_busy(step) => ("agent", None),
         // After a failed attempt the error says so; an attempt that is made elsewhere has none.
         (StepStatus::Waiting, "external") if step.error.is_none() => {
             ("external", step.awaits.clone())
@@ -131,6 +136,19 @@ fn blocked_on(step: &run::RunStep) -> Option<BlockedOn> {
         until: step.wake_at.map(Moment::from),
         detail,
     })
+}
+
+/// Says whether the step waits because its agent has enough to do.
+fn is_busy(step: &run::RunStep) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Error {
+        r#type: String,
+    }
+    let error = step
+        .error
+        .as_ref()
+        .map(|error| serde_json::from_str(error.get()));
+    matches!(error, Some(Ok(Error { r#type })) if r#type == "agent_busy")
 }
 
 impl Example for RunStep {

@@ -36,7 +36,7 @@ pub async fn list_run_audit(
 }
 
 /// Fields of a record's detail that hold a time.
-const DETAIL_TIMES: &[&str] = &["until", "next_attempt_at"];
+pub(crate) const DETAIL_TIMES: &[&str] = &["until", "next_attempt_at"];
 
 /// One record of a run's audit trail.
 #[derive(Debug, Serialize, ToSchema)]

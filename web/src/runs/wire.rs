@@ -43,6 +43,7 @@ pub struct Run {
     pub generation: i32,
     /// The run whose step started this one.
     pub parent_id: Option<Uuid>,
+    /// The run whose results this one took over, or that it appeals.
     pub forked_from: Option<Uuid>,
     pub created_at: Moment,
     pub started_at: Option<Moment>,
@@ -72,7 +73,7 @@ impl From<Stored> for Run {
             queue: run.queue,
             generation: run.generation,
             parent_id: run.parent_id,
-            forked_from: None,
+            forked_from: run.forked_from,
             created_at: run.created_at.into(),
             started_at: run.started_at.map(Moment::from),
             finished_at: run.finished_at.map(Moment::from),

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize as _;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use stepwell_queue::Store;
-use stepwell_queue::workflow::WorkflowText;
+use stepwell_queue::workflow::{Secrets, WorkflowText};
+use stepwell_workflow::Definition;
+use stepwell_workflow::secrets;
 use stepwell_workflow::validate::{Finding, References, references, validate};
 
 use super::slug;
@@ -23,9 +26,41 @@ pub struct Checked {
     pub text: WorkflowText,
     /// (pointer, name or id) of each agent that it names.
     pub agents: Vec<(String, String)>,
+    /// The pointer of each place that holds a secret.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// What a client hears that sends a mask where nothing is kept.
+const NOTHING_KEPT: &str = "there is no secret to keep here; send the secret itself";
+/// What a client hears that sends a signing secret to a server without a master key.
+const NO_MASTER_KEY: &str = "signing secrets are stored encrypted, and this server has no master \
+    key; point STEPWELL_MASTER_KEY_FILE at a file with 32 bytes in base64 (openssl rand -base64 32) \
+    and start it again";
+
+/// Says the same of these places, or of all.
+fn at_secrets(definition: &Value, places: Option<&[String]>, detail: &str) -> Vec<Finding> {
+    secrets::pointers(definition)
+        .into_iter()
+        .filter(|(place, _)| places.is_none_or(|places| places.contains(place)))
+        .map(|(_, pointer)| Finding::rule(pointer, detail))
+        .collect()
 }
 
 impl Checked {
+    /// The problem of masks at places where nothing is kept.
+    #[must_use]
+    pub fn nothing_kept(secrets: &BTreeMap<String, String>, places: &[String]) -> Problem {
+        let pointers = places.iter().filter_map(|place| secrets.get(place));
+        Problem::invalid(pointers.map(|at| Fault::at(at, NOTHING_KEPT)).collect())
+    }
+
+    /// The problem of secrets that cannot be encrypted.
+    #[must_use]
+    pub fn no_master_key(secrets: &BTreeMap<String, String>) -> Problem {
+        let pointers = secrets.values();
+        Problem::invalid(pointers.map(|at| Fault::at(at, NO_MASTER_KEY)).collect())
+    }
+
     /// The problem of agents that were there when the document was checked, and are gone.
     #[must_use]
     pub fn without(agents: &[(String, String)], gone: &[String]) -> Problem {
@@ -104,16 +139,36 @@ pub async fn findings(
     let Some(definition) = sound.filter(|_| findings.is_empty()) else {
         return Ok(Err(findings));
     };
+    let mut masked = value;
+    let secrets = Secrets::fresh(secrets::take(&mut masked));
+    if !secrets.is_empty() && !store.keeps_secrets() {
+        return Ok(Err(at_secrets(&masked, None, NO_MASTER_KEY)));
+    }
+    if purpose == Purpose::Create && !secrets.masked().is_empty() {
+        let places: Vec<_> = secrets.masked().into_iter().map(str::to_owned).collect();
+        return Ok(Err(at_secrets(&masked, Some(&places), NOTHING_KEPT)));
+    }
+    // Without secrets it is the same, and need not be read once more.
+    let content_hash = if secrets.is_empty() {
+        definition.content_hash()
+    } else {
+        Definition::deserialize(&masked)
+            .map_err(Problem::internal)?
+            .content_hash()
+    };
+    let definition_text = without_identity(document)?;
     let text = WorkflowText {
-        content_hash: definition.content_hash(),
+        content_hash,
         name: definition.name,
         description: definition.description,
         active: own.active,
         labels: definition.labels,
-        definition: without_identity(document)?,
+        definition: secrets::mask(&definition_text).map_err(Problem::internal)?,
+        secrets,
         agents: distinct(&names.agents),
     };
     Ok(Ok(Checked {
+        secrets: secrets::pointers(&masked),
         id: own.id,
         slug,
         text,
@@ -199,7 +254,9 @@ fn distinct(named: &[(String, String)]) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-fn refused(findings: Vec<Finding>) -> Problem {
+/// The problem of these findings: 400 when all that is wrong is the shape, else 422.
+#[must_use]
+pub fn refused(findings: Vec<Finding>) -> Problem {
     if !findings.iter().all(|finding| finding.malformed) {
         return Problem::invalid(findings.into_iter().map(Fault::from).collect());
     }

@@ -58,6 +58,7 @@ pub async fn create_workflow(
         Made::Replayed(answer) => Ok(Created::Before(answer)),
         Made::KeyReused => Err(IdempotencyKey::reused()),
         Made::AgentsGone(gone) => Err(Checked::without(&checked.agents, &gone)),
+        Made::NoMasterKey => Err(Checked::no_master_key(&checked.secrets)),
         Made::SlugTaken => Err(taken(&new.slug, checked.id.is_some())),
     }
 }

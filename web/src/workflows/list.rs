@@ -56,7 +56,7 @@ impl Parameters for Filter {
             parameter(
                 "label",
                 "Those with this label, as `key:value`; repeated: with all of them.",
-                word(),
+                labels::schema(),
                 "team:payments".into(),
             ),
         ];

@@ -4,9 +4,11 @@ pub mod check;
 pub mod create;
 pub mod delete;
 pub mod get;
+pub mod graph;
 pub mod list;
 pub mod replace;
 pub mod slug;
+pub mod tasks;
 pub mod validate;
 pub mod versions;
 pub mod wire;
@@ -32,6 +34,8 @@ pub fn routes() -> Router {
                 .put(replace::replace_workflow)
                 .delete(delete::delete_workflow)
                 .push(Router::with_path("execute").post(runs::execute::execute_workflow))
+                .push(Router::with_path("graph").get(graph::get_workflow_graph))
+                .push(tasks::routes())
                 .push(
                     Router::with_path("versions")
                         .get(versions::list_workflow_versions)

@@ -46,7 +46,14 @@ pub async fn replace_workflow(
     }
     let replaced = app
         .store
-        .replace_workflow(old.id, checked.text, if_match.revisions(), &caller.0, now())
+        .replace_workflow(
+            old.id,
+            checked.text,
+            if_match.revisions(),
+            &caller.0,
+            now(),
+            None,
+        )
         .await?;
     match replaced {
         Replaced::Done(workflow) => Ok(Tagged {
@@ -54,7 +61,12 @@ pub async fn replace_workflow(
             body: Workflow::of(*workflow)?,
         }),
         Replaced::AgentsGone(gone) => Err(Checked::without(&checked.agents, &gone)),
+        Replaced::SecretsNeeded(places) => Err(Checked::nothing_kept(&checked.secrets, &places)),
+        Replaced::NoMasterKey => Err(Checked::no_master_key(&checked.secrets)),
         Replaced::NotFound => Err(Problem::not_found("workflow", &id.0)),
         Replaced::Stale { revision } => Err(stale(revision)),
+        Replaced::Replayed(_) | Replaced::KeyReused => {
+            Err(Problem::internal("a change without a key met one"))
+        }
     }
 }

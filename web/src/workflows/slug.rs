@@ -7,6 +7,9 @@ use uuid::Uuid;
 /// Characters of a slug.
 pub const SLUG_CHARS_MAX: usize = 128;
 
+/// Words that stand in paths in the place of a slug.
+const TAKEN: &[&str] = &["validate"];
+
 /// Says whether a text can be a slug.
 #[must_use]
 pub fn is_slug(text: &str) -> bool {
@@ -15,6 +18,7 @@ pub fn is_slug(text: &str) -> bool {
             .bytes()
             .all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-')
         && Uuid::try_parse(text).is_err()
+        && !TAKEN.contains(&text)
 }
 
 /// Makes a slug of a name: the name itself where it can be one, else its letters and digits.
@@ -47,7 +51,8 @@ pub fn choose(id: Option<&str>, name: &str) -> Result<String, Finding> {
             "/id",
             format!(
                 "must have 1 to {SLUG_CHARS_MAX} characters of A-Z, a-z, 0-9, _ and -, and must \
-                 not be a UUID"
+                 not be a UUID or the word {}",
+                TAKEN.join(", ")
             ),
         )),
         None => of_name(name)
@@ -79,6 +84,7 @@ mod tests {
             "",
             "a b",
             "ü",
+            "validate",
             &"x".repeat(SLUG_CHARS_MAX + 1),
             "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41",
             "0199b6d23c1f7a528f2e1d7f5c0e9a41",

@@ -30,7 +30,12 @@ impl RunState {
             let message = format!(
                 "{deaths} workers died while they held this run; retry it once the cause is mended"
             );
-            self.fail_run(turn, Failure::fatal("poisoned", message));
+            let failure = Failure::fatal("poisoned", message);
+            if self.is_undoing() {
+                self.give_undo_up(turn, failure);
+            } else {
+                self.fail_run(turn, failure);
+            }
             return;
         }
         self.lose_what_may_not_run_twice(turn);

@@ -117,7 +117,7 @@ impl RunState {
 
     /// Writes down the end of a step or item. The items of a map end before it does: also those of
     /// an earlier generation that a map which now does not begin would have taken up again.
-    fn over(
+    pub(super) fn over(
         &mut self,
         turn: &mut Turn<'_>,
         key: StepKey,
@@ -153,6 +153,9 @@ impl RunState {
 
     /// Lets go on what waited for this step alone.
     fn step_ended(&mut self, turn: &mut Turn<'_>, step: StepNo) {
+        if usize::from(step) >= turn.plan.forward {
+            return self.undo_went_on(turn);
+        }
         self.tally.open -= 1;
         for &next in &turn.plan.steps[usize::from(step)].dependents {
             let left = &mut self.tally.needs_left[usize::from(next)];

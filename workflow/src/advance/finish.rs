@@ -9,7 +9,7 @@ use crate::expression::Scope;
 use crate::payload;
 use crate::plan::StepNo;
 use crate::state::{StepState, Tally};
-use crate::{Failure, RunState, RunStatus, StepKey, StepStatus};
+use crate::{Failure, Plan, RunState, RunStatus, StepKey, StepStatus};
 
 impl RunState {
     /// Every step is over: the run completes with its output.
@@ -21,8 +21,7 @@ impl RunState {
             }
             Err(failure) => {
                 let detail = json!({ "error": &failure });
-                self.error = Some(failure);
-                self.end(turn, RunStatus::Failed, "run.failed", Some(detail));
+                self.undo_and_end(turn, RunStatus::Failed, Some(failure), Some(detail));
             }
         }
     }
@@ -37,13 +36,7 @@ impl RunState {
         detail: Option<Value>,
     ) {
         self.cut_all_short(turn);
-        self.error = failure;
-        let action = match status {
-            RunStatus::Cancelled => "run.cancelled",
-            RunStatus::TimedOut => "run.timed_out",
-            _ => "run.failed",
-        };
-        self.end(turn, status, action, detail);
+        self.undo_and_end(turn, status, failure, detail);
     }
 
     /// A step with `on_error: skip_rest` failed: the run completes without the rest.
@@ -59,18 +52,13 @@ impl RunState {
     }
 
     fn cut_all_short(&mut self, turn: &mut Turn<'_>) {
-        for n in self.step_nos() {
+        for n in step_nos(turn.plan) {
             self.cut_short(turn, StepKey::step(n));
         }
     }
 
-    /// Returns the place of every step.
-    pub(super) fn step_nos(&self) -> std::ops::Range<StepNo> {
-        0..StepNo::try_from(self.steps.len()).unwrap_or(StepNo::MAX)
-    }
-
     /// Writes down the end of the run, as its last record.
-    fn end(
+    pub(super) fn end(
         &mut self,
         turn: &mut Turn<'_>,
         status: RunStatus,
@@ -107,4 +95,9 @@ impl RunState {
         }
         Ok(Some(Arc::new(output)))
     }
+}
+
+/// Returns the place of every step that makes up the workflow.
+pub(super) fn step_nos(plan: &Plan) -> std::ops::Range<StepNo> {
+    0..StepNo::try_from(plan.forward).unwrap_or(StepNo::MAX)
 }

@@ -71,7 +71,11 @@ impl RunState {
         let PlannedStep { kind, timeout, .. } = planned(turn.plan, key);
         if matches!(
             kind,
-            Kind::Transform { .. } | Kind::Decide { .. } | Kind::Delay(_) | Kind::Wait { .. }
+            Kind::Transform { .. }
+                | Kind::Decide { .. }
+                | Kind::Delay(_)
+                | Kind::Wait { .. }
+                | Kind::Emit { .. }
         ) {
             // The others count their attempts themselves.
             self.at_mut(key).attempt = 1;
@@ -84,8 +88,13 @@ impl RunState {
             Kind::Decide { rules, default } => self.decide(turn, key, rules, default.as_ref()),
             Kind::Delay(delay) => self.start_delay(turn, key, delay),
             Kind::Wait {
-                timeout: patience, ..
-            } => self.start_wait(turn, key, patience.or(*timeout)),
+                timeout: patience,
+                approval,
+                ..
+            } => self.start_wait(turn, key, patience.or(*timeout), approval.as_deref()),
+            Kind::Emit { event, data } => self.emit(turn, key, event, data.as_ref()),
+            // It begins and ends with the undoing itself.
+            Kind::Undo => {}
             Kind::Workflow {
                 workflow,
                 version,

@@ -7,9 +7,11 @@
 mod attempt;
 mod begin;
 mod cancel;
+mod check;
 mod child;
 mod delay;
 mod detach;
+mod emit;
 mod end;
 mod finish;
 mod given_back;
@@ -23,10 +25,13 @@ mod seed;
 mod signal;
 mod timers;
 mod turn;
+mod undo;
 mod wait;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use retry::runs_anew;
 
 use crate::instant;
 use crate::{Effect, Event, Plan, Record, RunState, RunStatus, StepKey, Time};
@@ -127,7 +132,12 @@ impl RunState {
                 self.tick(turn);
                 self.go_on(turn);
             }
-            Event::Retry { from_step, reset } => self.retry(turn, from_step.as_deref(), reset),
+            Event::Retry { from_step, reset } => {
+                self.retry(turn, from_step.as_deref(), reset);
+                // A generation that ended for its input is not followed by one that takes it.
+                self.check_input(turn);
+            }
+            Event::Check => self.check_input(turn),
             Event::ChildStarted { key, child_run_id } => {
                 self.child_started(turn, key, child_run_id);
                 self.go_on(turn);
@@ -154,7 +164,8 @@ impl RunState {
 
     /// Closes the call: ends a run whose steps are all over, and says where it stands now.
     fn settle(&mut self, turn: &mut Turn<'_>) -> Decision {
-        if self.begun && self.tally.open == 0 && !self.status.is_terminal() {
+        let done = self.begun && self.tally.open == 0 && self.ending.is_none();
+        if done && !self.status.is_terminal() {
             self.finish(turn);
         }
         if !self.status.is_terminal() {

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::Turn;
 use crate::retry::RetryPolicy;
 use crate::state::{delta, later, planned};
 use crate::{Failure, Outcome, RunState, StepKey, StepStatus};
+
+/// The shortest and the longest rest of a step whose attempt was not made: so many runs ask again,
+/// and each costs a claim.
+const DEFERRED_MIN: Duration = Duration::from_secs(1);
+const DEFERRED_MAX: Duration = Duration::from_secs(20);
 
 /// How an attempt failed, and what that says about the next one.
 pub(super) struct Failed {
@@ -61,6 +67,7 @@ impl RunState {
                     retry_after,
                 },
             ),
+            Outcome::Busy { failure } => self.defer(turn, key, failure),
             Outcome::TimedOut { after } => self.failed(
                 turn,
                 key,
@@ -118,6 +125,36 @@ impl RunState {
             self.back_off(turn, key, policy, failed.retry_after, failed.failure);
         } else {
             self.fail(turn, key, failed.status, failed.failure);
+        }
+    }
+
+    /// Puts a step to rest whose attempt was not made. It asks again ever less often, the longer it
+    /// has been asking.
+    fn defer(&mut self, turn: &mut Turn<'_>, key: StepKey, failure: Failure) {
+        let asked_for = self
+            .at(key)
+            .started_at
+            .map_or(TimeDelta::zero(), |at| turn.now - at);
+        let pause = (asked_for / 2).clamp(delta(DEFERRED_MIN), delta(DEFERRED_MAX));
+        let spread = pause / 2 * i32::try_from(self.jitter_seed(key) % 100).unwrap_or(0) / 100;
+        let at = later(turn.now, pause / 2 + spread);
+        self.land(key);
+        let step = self.at_mut(key);
+        let before = step.status;
+        let again = step
+            .error
+            .as_ref()
+            .is_some_and(|error| error.kind == failure.kind);
+        let detail = json!({ "error": &failure, "next_attempt_at": at });
+        step.set(StepStatus::Waiting);
+        step.attempt -= 1;
+        step.shown = false;
+        step.error = Some(failure);
+        self.sleep(key, Some(at));
+        turn.touch(key);
+        // That it asked once more and was told the same is no news.
+        if !again {
+            self.record_step(turn, key, "step.deferred", before, Some(detail));
         }
     }
 

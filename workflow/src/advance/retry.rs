@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::Turn;
+use super::finish::step_nos;
 use crate::expression::Cache;
 use crate::plan::{Kind, PlannedStep, StepNo};
 use crate::state::{StepState, Tally, is_call};
@@ -17,8 +18,10 @@ impl RunState {
         }
         let from = from_step.and_then(|name| turn.plan.step_no(name));
         self.cache = Cache::default();
-        let anew = runs_anew(turn.plan, from, reset);
-        for n in self.step_nos() {
+        let undone = std::mem::take(&mut self.undone);
+        self.ending = None;
+        let anew = runs_anew(turn.plan, from, reset, &undone);
+        for n in step_nos(turn.plan) {
             if anew[usize::from(n)] {
                 self.wipe(turn, n);
             } else if self.steps[usize::from(n)].status != StepStatus::Completed {
@@ -93,13 +96,19 @@ fn attempts(planned: &PlannedStep, old: &StepState) -> u32 {
     }
 }
 
-/// Says for each step whether it runs again even though it completed.
-fn runs_anew(plan: &Plan, from: Option<StepNo>, reset: bool) -> Vec<bool> {
+/// Says for each step whether it runs again even though it completed: because that was asked for,
+/// or because it was undone.
+pub(crate) fn runs_anew(
+    plan: &Plan,
+    from: Option<StepNo>,
+    reset: bool,
+    undone: &[StepNo],
+) -> Vec<bool> {
     let mut anew = vec![reset; plan.steps.len()];
     // Every step stands after those it needs, so one pass finds all that come after `from`.
     for (n, planned) in (0..).zip(&plan.steps) {
         let after = planned.needs.iter().any(|&need| anew[usize::from(need)]);
-        if from == Some(n) || after {
+        if from == Some(n) || after || undone.contains(&n) {
             anew[usize::from(n)] = true;
         }
     }

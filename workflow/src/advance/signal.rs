@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Turn;
-use crate::plan::Kind;
+use crate::plan::{Approval, Kind, Refusal};
+use crate::state::planned;
 use crate::{Plan, RunState, StepKey, StepStatus};
 
 impl RunState {
@@ -18,6 +19,18 @@ impl RunState {
             return;
         };
         let status = self.at(key).status;
+        let (detail, payload) = match self.answer(turn, key, &payload) {
+            None => (detail, payload),
+            Some(Ok(decision)) => {
+                let detail = json!({ "signal": name, "choice": decision["choice"] });
+                (detail, decision)
+            }
+            Some(Err(refusal)) => {
+                let detail = json!({ "signal": name, "reason": why(&refusal) });
+                self.record_step(turn, key, "signal.refused", status, Some(detail));
+                return;
+            }
+        };
         self.record_step(turn, key, "signal.received", status, Some(detail));
         if status == StepStatus::Waiting {
             self.complete(turn, key, payload);
@@ -25,6 +38,25 @@ impl RunState {
             self.at_mut(key).output = Some(Arc::new(payload));
             turn.touch(key);
         }
+    }
+
+    /// Returns what an answer to an approval comes to; `None` where any payload will do.
+    fn answer(
+        &self,
+        turn: &Turn<'_>,
+        key: StepKey,
+        payload: &Value,
+    ) -> Option<Result<Value, Refusal>> {
+        let Kind::Wait {
+            approval: Some(approval),
+            ..
+        } = &planned(turn.plan, key).kind
+        else {
+            return None;
+        };
+        let actor = turn.asker().unwrap_or_default();
+        let checked = approval.check(payload, actor);
+        Some(checked.map(|()| Approval::decision(payload, actor, turn.now)))
     }
 
     /// Returns the first step, in the plan's order, that this signal completes now or later.
@@ -50,5 +82,18 @@ impl RunState {
                 _ => None,
             }
         })
+    }
+}
+
+/// Says in a sentence why an answer does not count.
+fn why(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NotAnApprover => "the actor is not among the approvers".to_owned(),
+        Refusal::Invalid(findings) => {
+            let told = findings
+                .iter()
+                .map(|finding| format!("{} {}", finding.pointer, finding.detail));
+            told.collect::<Vec<_>>().join("; ")
+        }
     }
 }

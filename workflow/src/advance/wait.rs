@@ -1,11 +1,12 @@
 //! `wait`: a step that a signal completes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Turn;
-use crate::plan::{Kind, OnTimeout};
+use crate::plan::{Approval, Kind, OnTimeout};
 use crate::state::{delta, later, planned};
 use crate::{Failure, RunState, StepKey, StepStatus};
 
@@ -15,13 +16,28 @@ impl RunState {
         turn: &mut Turn<'_>,
         key: StepKey,
         timeout: Option<Duration>,
+        approval: Option<&Approval>,
     ) {
+        if let Some(approval) = approval
+            && let Err(message) = self.ask(turn, key, approval)
+        {
+            return self.fail_expression(turn, key, message);
+        }
         if let Some(early) = self.at_mut(key).output.take() {
-            let payload = std::sync::Arc::unwrap_or_clone(early);
+            let payload = Arc::unwrap_or_clone(early);
             return self.complete(turn, key, payload);
         }
         let until = timeout.map(|timeout| later(turn.now, delta(timeout)));
         self.rest(turn, key, until, Some(json!({ "until": until })));
+    }
+
+    /// Shows what a person is asked, as the input of the step.
+    fn ask(&mut self, turn: &Turn<'_>, key: StepKey, approval: &Approval) -> Result<(), String> {
+        let prompt = approval.prompt.as_ref();
+        let prompt = prompt.map(|prompt| self.render(turn, key, prompt));
+        let asked = approval.asked(prompt.transpose()?.as_ref());
+        self.at_mut(key).input = Some(Arc::new(asked));
+        Ok(())
     }
 
     /// Nobody signalled in time.

@@ -8,11 +8,14 @@ use super::loops::step_parts;
 use super::operators as ours;
 use super::path::Path;
 use super::tree::{call, charge, ident, is_ident, literal, member_of, select, take_operand, wrap};
-use super::{Names, Use};
+use super::{Names, Sight, Use};
 use crate::limits::{EXPRESSION_LOOPS_MAX, EXPRESSION_TREE_DEPTH_MAX};
 
 /// What a step shows of itself.
 const STEP_FIELDS: [&str; 3] = ["output", "status", "error"];
+
+/// What the step that a compensation undoes shows of itself.
+const UNDONE_FIELDS: [&str; 2] = ["input", "output"];
 
 /// Levels that a value takes which gets wrapped ([`wrap`]).
 const WRAPPED: usize = 2;
@@ -70,7 +73,7 @@ impl Walk<'_> {
         if depth > EXPRESSION_TREE_DEPTH_MAX {
             return;
         }
-        if self.visit_step(node) {
+        if self.visit_undone(node) || self.visit_step(node) {
             return;
         }
         match &mut node.expr {
@@ -140,6 +143,48 @@ impl Walk<'_> {
             ));
         }
         let value = select(step, field, false);
+        *node = if tested {
+            call(
+                operators::NOT_EQUALS,
+                vec![value, literal(LiteralValue::Null)],
+            )
+        } else {
+            value
+        };
+        true
+    }
+
+    /// Handles `step.input` and `step.output` in a compensation: they become those of the step that
+    /// it undoes. Returns whether the node was one of these.
+    fn visit_undone(&mut self, node: &mut IdedExpr) -> bool {
+        let Sight::Ending(Some(undone)) = self.names.sight else {
+            return false;
+        };
+        if self.bound.iter().any(|name| name == "step") {
+            return false;
+        }
+        if matches!(&node.expr, Expr::Ident(name) if name == "step") {
+            self.problem("write `step.input` or `step.output`".to_owned());
+            return true;
+        }
+        let Some(field) = member_of(node, |of| is_ident(of, "step")) else {
+            return false;
+        };
+        if !UNDONE_FIELDS.contains(&field.as_str()) {
+            self.problem(format!(
+                "the step that is undone has `input` and `output`, not `{field}`; its result is in \
+                 `step.output.{field}`"
+            ));
+            return true;
+        }
+        let mut names = self.names.steps.iter();
+        let Some(name) = names.find_map(|(name, n)| (*n == undone).then(|| (*name).to_owned()))
+        else {
+            return true;
+        };
+        self.use_step(&name);
+        let tested = matches!(&node.expr, Expr::Select(select) if select.test);
+        let value = select(select(ident("steps"), name, false), field, false);
         *node = if tested {
             call(
                 operators::NOT_EQUALS,
@@ -250,7 +295,17 @@ impl Walk<'_> {
             return None;
         }
         match name {
-            "input" | "run" => None,
+            "input" => None,
+            "run" if self.names.sight == Sight::Input => {
+                Some("there is no run yet here, only `input`".to_owned())
+            }
+            "run" => None,
+            "error" if matches!(self.names.sight, Sight::Ending(_)) => None,
+            "error" => Some(
+                "there is no `error` here, only in `compensate` and `on_failure`; that of one step \
+                 is `steps.<name>.error`"
+                    .to_owned(),
+            ),
             "item" | "index" if self.names.item => None,
             "item" | "index" => Some(format!(
                 "there is no `{name}` here, only in the step of a map"

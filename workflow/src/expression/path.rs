@@ -24,9 +24,13 @@ enum Root {
     Input,
     Item,
     Index,
+    /// What a step was given.
+    Given(StepNo),
     Output(StepNo),
     Status(StepNo),
     Error(StepNo),
+    /// Why the run does not complete.
+    RunError,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +66,7 @@ impl Path {
             "input" => Root::Input,
             "item" => Root::Item,
             "index" => Root::Index,
+            "error" => Root::RunError,
             "steps" => {
                 let mut taken = segments.drain(..segments.len().min(2));
                 let (Some(Segment::Key(name)), Some(Segment::Key(field))) =
@@ -71,6 +76,7 @@ impl Path {
                 };
                 let step = uses.iter().find(|known| *known.name == *name)?.step;
                 match field.as_str() {
+                    "input" => Root::Given(step),
                     "output" => Root::Output(step),
                     "status" => Root::Status(step),
                     "error" => Root::Error(step),
@@ -95,6 +101,11 @@ impl Path {
                 Some((_, index)) => Cow::Owned(Value::from(index)),
                 None => return Err("there is no `index` here".to_owned()),
             },
+            Root::Given(step) => match frame.given(step) {
+                Some(input) => Cow::Borrowed(&**input),
+                None => Cow::Owned(Value::Null),
+            },
+            Root::RunError => Cow::Borrowed(frame.run_error()),
             Root::Output(step) => match frame.output(step) {
                 Some(output) => Cow::Borrowed(&**output),
                 None => Cow::Owned(Value::Null),

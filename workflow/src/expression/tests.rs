@@ -14,7 +14,7 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Expression, Names, Scope, Template};
+use super::{Expression, Names, Scope, Sight, Template};
 use crate::state::{RunState, StepState};
 use crate::{Failure, Plan, RunHeader, RunStatus, StepStatus};
 
@@ -70,6 +70,8 @@ fn plan() -> Plan {
     Plan {
         name: "orders".into(),
         steps: Vec::new(),
+        forward: 0,
+        concurrency: None,
         input_schema: None,
         output: None,
         timeout: None,
@@ -98,6 +100,7 @@ fn outcome(template: &Value) -> Value {
         Names {
             steps: &steps,
             item: true,
+            sight: Sight::Step,
         },
     );
     let template = match compiled {
@@ -320,6 +323,7 @@ fn an_item_is_seen_in_a_map_only() {
     let outside = Names {
         steps: &steps,
         item: false,
+        sight: Sight::Step,
     };
     for source in ["item", "index + 1", "item.x == 1"] {
         let problems = Expression::compile(source, outside).unwrap_err();
@@ -343,6 +347,7 @@ fn conditions_may_be_bare_and_must_be_boolean() {
         let names = Names {
             steps: &steps,
             item: false,
+            sight: Sight::Step,
         };
         Expression::compile_bare(source, names)
             .unwrap()
@@ -363,6 +368,7 @@ fn a_changed_output_is_seen_without_telling_the_cache() {
     let names = Names {
         steps: &steps,
         item: false,
+        sight: Sight::Step,
     };
     let total = Expression::compile("steps.load.output.tags.size()", names).unwrap();
     let size = |run: &RunState| {
@@ -432,6 +438,7 @@ fn an_evaluation_has_a_budget() {
         let names = Names {
             steps: &steps,
             item: false,
+            sight: Sight::Step,
         };
         let scope = Scope {
             run: &run,
@@ -487,6 +494,7 @@ fn values_cannot_nest_ever_deeper() {
         let names = Names {
             steps: &steps,
             item: false,
+            sight: Sight::Step,
         };
         let scope = Scope {
             run: &run,

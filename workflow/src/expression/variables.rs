@@ -30,6 +30,17 @@ impl<'a> Frame<'a> {
         self.state(step)?.output.as_ref()
     }
 
+    /// Returns what a step was given, if it was given anything.
+    pub(super) fn given(&self, step: StepNo) -> Option<&'a Arc<Value>> {
+        self.state(step)?.input.as_ref()
+    }
+
+    /// Returns why the run does not complete; null while it may.
+    pub(super) fn run_error(&self) -> &'a Value {
+        let ending = self.scope.run.ending.as_ref();
+        ending.map_or(&Value::Null, |ending| &ending.shown)
+    }
+
     /// Returns the word for where a step stands.
     pub(super) fn status(&self, step: StepNo) -> Value {
         self.state(step)
@@ -100,6 +111,10 @@ impl VariableResolver for Resolver<'_> {
                 Some(CowVal::owned(CelInt::from(index)))
             }
             "run" => self.run(path),
+            "error" => {
+                let error = self.frame.run_error();
+                scalar_or_root(error, path, || CowVal::Owned(json::to_cel(error)))
+            }
             "steps" => {
                 let (name, path) = split(path);
                 let step = self.uses.iter().find(|known| &*known.name == name)?.step;
@@ -119,6 +134,10 @@ impl<'a> Resolver<'a> {
                     let run = self.frame.scope.run;
                     run.cache.output(step, run.steps.len(), output)
                 }),
+                None => path.is_empty().then(|| CowVal::owned(CelNull)),
+            },
+            "input" => match self.frame.given(step) {
+                Some(input) => scalar_or_root(input, path, || CowVal::Owned(json::to_cel(input))),
                 None => path.is_empty().then(|| CowVal::owned(CelNull)),
             },
             "status" if path.is_empty() => {

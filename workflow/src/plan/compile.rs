@@ -9,7 +9,8 @@ use super::ancestors::ancestors;
 use super::order::{Order, order};
 use super::site::{Gathered, Site};
 use super::step::{self, Draft};
-use super::{Plan, PlannedStep, StepNo};
+use super::{Plan, PlannedStep, StepNo, approval, concurrency, undo};
+use crate::expression::Sight;
 use crate::limits::{
     DEFINITION_BYTES_MAX, PARALLEL_DEFAULT, PARALLEL_MAX, PARSE_STACK_BYTES, STEPS_MAX,
     TITLE_CHARS_MAX,
@@ -61,20 +62,32 @@ fn compile_document(document: &Value) -> (Option<Plan>, References, Vec<Finding>
         findings,
         references: References::default(),
         uses: Vec::new(),
+        sight: Sight::Step,
     };
+    let mut compensations = Vec::new();
     let mut compiled: Vec<Option<PlannedStep>> = Vec::with_capacity(drafts.len());
     let ancestors = order.as_ref().map(ancestors);
     for (at, draft) in drafts.iter().enumerate() {
-        compiled.push(step::compile(
-            &mut Site {
-                gathered: &mut gathered,
-                fields: draft.fields,
-                pointer: draft.pointer.clone(),
-                item: false,
-            },
-            &Arc::from(draft.name),
+        let mut site = Site {
+            gathered: &mut gathered,
+            fields: draft.fields,
+            pointer: draft.pointer.clone(),
+            item: false,
+        };
+        compiled.push(step::compile(&mut site, &Arc::from(draft.name)));
+        let uses = std::mem::take(&mut site.gathered.uses);
+        compensations.extend(undo::compensation(
+            &mut site,
+            draft,
+            numbers[at],
+            ancestors.as_ref(),
         ));
-        let uses = std::mem::take(&mut gathered.uses);
+        if let Some(Some(step)) = compiled.last_mut() {
+            step.names_needs = draft.needs.is_some();
+            step.reads = uses.iter().map(|(_, used)| used.step).collect();
+            step.reads.sort_unstable();
+            step.reads.dedup();
+        }
         let Some(ancestors) = &ancestors else {
             continue;
         };
@@ -94,7 +107,30 @@ fn compile_document(document: &Value) -> (Option<Plan>, References, Vec<Finding>
             }
         }
     }
+    find_shared_signals(&drafts, &compiled, &mut gathered.findings);
     let frame = frame(&mut gathered, fields);
+    let written: &[Value] = fields
+        .get("on_failure")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice);
+    let first = StepNo::try_from(drafts.len() + 1 + compensations.len()).unwrap_or(StepNo::MAX);
+    let (names, twice) = undo::names(written, &steps, first);
+    for at in twice {
+        let detail = "another step has this name";
+        let pointer = format!("/on_failure/{at}/name");
+        gathered.findings.push(Finding::rule(pointer, detail));
+    }
+    let mut gathered = Gathered {
+        steps: &names,
+        ..gathered
+    };
+    let mut site = Site {
+        gathered: &mut gathered,
+        fields,
+        pointer: String::new(),
+        item: false,
+    };
+    let on_failure = undo::on_failure(&mut site, written, first);
     let Gathered {
         findings,
         references,
@@ -102,10 +138,16 @@ fn compile_document(document: &Value) -> (Option<Plan>, References, Vec<Finding>
     } = gathered;
     let compiled: Option<Vec<PlannedStep>> = compiled.into_iter().collect();
     let plan = match (compiled, order) {
-        (Some(steps), Some(order)) if findings.is_empty() && is_whole => Some(Plan {
-            steps: arrange(steps, &order, &numbers),
-            ..frame
-        }),
+        (Some(steps), Some(order)) if findings.is_empty() && is_whole => {
+            let mut steps = arrange(steps, &order, &numbers);
+            let forward = steps.len();
+            undo::append(&mut steps, compensations, on_failure);
+            Some(Plan {
+                steps,
+                forward,
+                ..frame
+            })
+        }
         _ => None,
     };
     (plan, references, findings)
@@ -119,7 +161,7 @@ fn frame(gathered: &mut Gathered<'_>, fields: &Map<String, Value>) -> Plan {
         pointer: String::new(),
         item: false,
     };
-    site.unavailable(&["on_failure", "concurrency"]);
+    let concurrency = concurrency::compile(&mut site);
     let name = site.text("name").unwrap_or_default();
     let chars = name.chars().count();
     if fields.get("name").is_some_and(Value::is_string)
@@ -150,6 +192,8 @@ fn frame(gathered: &mut Gathered<'_>, fields: &Map<String, Value>) -> Plan {
     Plan {
         name: name.into(),
         steps: Vec::new(),
+        forward: 0,
+        concurrency,
         input_schema,
         output,
         timeout,
@@ -191,6 +235,33 @@ fn find_duplicates(drafts: &[Draft<'_>], findings: &mut Vec<Finding>) {
             )),
             None => {
                 first.insert(draft.name, &draft.pointer);
+            }
+        }
+    }
+}
+
+/// The answer to an approval must not go to a step that takes any signal, nor the other way round.
+fn find_shared_signals(
+    drafts: &[Draft<'_>],
+    compiled: &[Option<PlannedStep>],
+    findings: &mut Vec<Finding>,
+) {
+    let mut asked: HashMap<&str, (&str, bool)> = HashMap::new();
+    for (draft, step) in drafts.iter().zip(compiled) {
+        let kind = step.as_ref().map(|step| &step.kind);
+        let Some((signal, asks)) = kind.and_then(approval::signal_of) else {
+            continue;
+        };
+        match asked.get(signal) {
+            Some((other, other_asks)) if asks || *other_asks => findings.push(Finding::rule(
+                format!("{}/config", draft.pointer),
+                format!(
+                    "`{other}` waits for the signal `{signal}` as well; an approval needs a \
+                     `signal` of its own"
+                ),
+            )),
+            _ => {
+                asked.insert(signal, (draft.name, asks));
             }
         }
     }

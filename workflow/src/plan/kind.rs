@@ -1,7 +1,9 @@
 //! What a step does, by its type. Each type has its own fields in `config`.
 
+mod approval;
 mod decide;
 mod delay;
+mod emit;
 mod http;
 mod map;
 
@@ -15,7 +17,7 @@ use super::{Kind, OnTimeout};
 use crate::expression::Template;
 
 /// Types that this version has.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "agent",
     "http",
     "webhook",
@@ -27,6 +29,7 @@ const KNOWN: [&str; 11] = [
     WORKFLOW,
     "task",
     "external",
+    "emit",
 ];
 
 /// The type that a map's `workflow` is short for.
@@ -39,6 +42,11 @@ const CONFIG: &str = "config";
 pub(super) fn word(site: &Site<'_, '_, '_>) -> Option<&'static str> {
     let written = site.text("type")?;
     KNOWN.into_iter().find(|known| *known == written)
+}
+
+/// Says whether there is this type of steps.
+pub(super) fn is_known(word: &str) -> bool {
+    KNOWN.contains(&word)
 }
 
 /// Compiles the config of a step. `None` if something is wrong with it, or missing.
@@ -75,17 +83,11 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Ki
             None
         }
         "map" => map::compile(&mut config, name).map(|map| Kind::Map(Box::new(map))),
-        "wait" => wait(&mut config),
+        "wait" => wait(&mut config, name),
         "workflow" => workflow(&mut config),
         "task" => task(&mut config),
+        "emit" => emit::compile(&mut config),
         "external" => external(&mut config),
-        "emit" => {
-            site.finding(
-                "type",
-                format!("steps of type `{kind}` are not available in this version"),
-            );
-            None
-        }
         _ => {
             site.finding(
                 "type",
@@ -166,20 +168,25 @@ fn workflow_name(site: &mut Site<'_, '_, '_>) -> Option<Template> {
     Some(template)
 }
 
-fn wait(site: &mut Site<'_, '_, '_>) -> Option<Kind> {
-    site.unavailable(&["approval"]);
+fn wait(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Kind> {
     let timeout = site.millis("timeout_ms");
     let on_timeout = match site.text("on_timeout") {
         Some("continue") => OnTimeout::Continue,
         _ => OnTimeout::Fail,
     };
-    if !site.has("signal") {
+    let asks = site.has("approval");
+    let approval = approval::compile(site);
+    if !site.has("signal") && !asks {
         site.finding(
             "signal",
             "a wait needs the name of the `signal` that it waits for",
         );
     }
-    let signal = site.text("signal")?;
+    // An approval is decided under the name of its step, unless it has another.
+    let signal = match site.text("signal") {
+        None if asks && !site.has("signal") => name,
+        written => written?,
+    };
     if !is_name(signal) {
         site.finding(
             "signal",
@@ -187,10 +194,14 @@ fn wait(site: &mut Site<'_, '_, '_>) -> Option<Kind> {
         );
         return None;
     }
+    if asks && approval.is_none() {
+        return None;
+    }
     Some(Kind::Wait {
         signal: signal.into(),
         timeout,
         on_timeout,
+        approval: approval.map(Box::new),
     })
 }
 

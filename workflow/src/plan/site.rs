@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::StepNo;
-use crate::expression::{Expression, Names, Template, Use};
+use crate::expression::{Expression, Names, Sight, Template, Use};
 use crate::limits::DURATION_MAX;
 use crate::validate::{Finding, References, push_token};
 
@@ -19,6 +19,8 @@ pub(super) struct Gathered<'a> {
     pub(super) references: References,
     /// The steps that the expressions of the step in hand name, and where.
     pub(super) uses: Vec<(String, Use)>,
+    /// What expressions can see of the run.
+    pub(super) sight: Sight,
 }
 
 /// An object in the document whose fields are read. A field that is absent or of the wrong type is
@@ -70,18 +72,6 @@ impl<'a, 'd> Site<'_, 'a, 'd> {
     /// Notes a broken rule about what stands at `pointer`.
     pub(super) fn finding_at(&mut self, pointer: String, detail: impl Into<String>) {
         self.gathered.findings.push(Finding::rule(pointer, detail));
-    }
-
-    /// Notes that a field is part of the contract but not of this version.
-    pub(super) fn unavailable(&mut self, fields: &[&str]) {
-        for field in fields {
-            if self.has(field) {
-                self.finding(
-                    field,
-                    format!("`{field}` is not available in this version; remove it"),
-                );
-            }
-        }
     }
 
     /// Compiles a field that is a template.
@@ -184,6 +174,7 @@ impl<'a, 'd> Site<'_, 'a, 'd> {
         Names {
             steps: self.gathered.steps,
             item: self.item,
+            sight: self.gathered.sight,
         }
     }
 }

@@ -77,7 +77,6 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// Compiles a step, without its place in the order. `None` if something is wrong with it.
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<PlannedStep> {
-    site.unavailable(&["compensate"]);
     let when = site.expression("when");
     let own_retry = retry(site);
     let timeout = site.millis("timeout_ms");
@@ -103,6 +102,8 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
         word: word?,
         kind,
         needs: Vec::new(),
+        names_needs: false,
+        reads: Vec::new(),
         dependents: Vec::new(),
         when,
         retry,
@@ -110,6 +111,8 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
         on_error,
         delivery,
         lane,
+        undo: None,
+        undoes: None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Where a run stands, in memory. Made from what is stored, changed only by `advance`.
 
+pub(crate) mod ending;
 mod key;
 mod rest;
 mod restore;
@@ -12,8 +13,10 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::plan::StepNo;
 use crate::{Failure, RunHeader, RunStatus, StepStatus, Time};
 
+pub(crate) use ending::Ending;
 pub use key::StepKey;
 pub(crate) use key::{is_call, name_of, planned};
 pub(crate) use rest::{delta, later};
@@ -44,6 +47,10 @@ pub struct RunState {
     /// From the start of the generation to its end.
     pub(crate) timeout: Option<TimeDelta>,
     pub(crate) tally: Tally,
+    /// How the run will end once what it did is undone; `None`: it may still complete.
+    pub(crate) ending: Option<Ending>,
+    /// Steps that completed and were undone since.
+    pub(crate) undone: Vec<StepNo>,
 }
 
 /// A step in memory. For a map, `items` holds one per item.
@@ -81,12 +88,13 @@ pub struct StepState {
 /// Why a run is not moving: shown by the API and `v_blocked`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BlockedOn {
-    /// `delay`, `retry`, `signal`, `child`, `callback`, `queue`, `external`, `paused`.
+    /// `delay`, `retry`, `signal`, `approval`, `child`, `agent`, `callback`, `queue`, `external`,
+    /// `paused`, `concurrency`.
     pub kind: &'static str,
     pub since: Time,
     /// `None`: until somebody acts.
     pub until: Option<Time>,
-    /// The name of the step, signal, queue or topic, or the child's id.
+    /// The name of the step, signal, queue or topic, the child's id or the concurrency key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -132,6 +140,20 @@ impl RunState {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.tally.in_flight
+    }
+
+    /// Returns the steps and items that have a row in this generation and are not over.
+    pub fn open_rows(&self) -> impl Iterator<Item = StepKey> {
+        let is_open = |step: &StepState| step.stored && !step.status.is_terminal();
+        (0..).zip(&self.steps).flat_map(move |(n, step)| {
+            let items = (0..).zip(&step.items);
+            let items = items.filter(move |(_, item)| is_open(item));
+            let items = items.map(move |(i, _)| StepKey::item(n, i));
+            is_open(step)
+                .then_some(StepKey::step(n))
+                .into_iter()
+                .chain(items)
+        })
     }
 
     /// Notes that the rows of these steps were committed.

@@ -9,6 +9,9 @@ use crate::plan::{Kind, Lane};
 use crate::state::{BlockedOn, StepState, name_of, planned};
 use crate::{Plan, RunState, StepKey, StepStatus, Time};
 
+/// Why a step waits whose agent has enough to do.
+const AGENT_BUSY: &str = "agent_busy";
+
 impl RunState {
     /// Returns the next instant at which [`crate::Event::Tick`] would change something. It lies in
     /// the past when something could begin at once: a stopping worker held it back, or it was
@@ -79,10 +82,22 @@ impl RunState {
                 (kind, began, detail)
             }
             Kind::Delay(_) => ("delay", began, name_of(plan, key)),
-            Kind::Wait { signal, .. } => ("signal", began, signal.to_string()),
+            Kind::Wait {
+                signal, approval, ..
+            } => {
+                let kind = if approval.is_some() {
+                    "approval"
+                } else {
+                    "signal"
+                };
+                (kind, began, signal.to_string())
+            }
             Kind::Workflow { .. } if step.child_run_id.is_some() => {
                 let child = step.child_run_id.map(|id| id.to_string());
                 ("child", began, child.unwrap_or_default())
+            }
+            _ if step.error.as_ref().is_some_and(|e| e.kind == AGENT_BUSY) => {
+                ("agent", began, name_of(plan, key))
             }
             _ => ("retry", self.rested_at, name_of(plan, key)),
         };
@@ -108,8 +123,11 @@ impl RunState {
         }
     }
 
-    /// Returns when the run times out.
+    /// Returns when the run times out. What is undone then takes as long as it takes.
     pub(crate) fn deadline(&self) -> Option<Time> {
+        if self.ending.is_some() {
+            return None;
+        }
         Some(later(self.header.started_at?, self.timeout?))
     }
 }

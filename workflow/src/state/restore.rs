@@ -49,9 +49,9 @@ impl RunState {
             None => plan.timeout.map(delta),
         };
         let seen = header.started_at.unwrap_or(header.created_at);
-        Self {
+        let mut run = Self {
             status: header.status,
-            tally: Tally::count(plan, &states),
+            tally: Tally::default(),
             header,
             steps: states,
             output: None,
@@ -65,7 +65,12 @@ impl RunState {
             seen,
             rested_at: seen,
             timeout,
-        }
+            ending: None,
+            undone: Vec::new(),
+        };
+        run.restore_ending(plan);
+        run.tally = Tally::count(plan, &run.steps);
+        run
     }
 
     /// Returns the row of a step as it is now.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::payload;
 use crate::plan::{Kind, StepNo};
-use crate::state::{StepKey, StepState, is_call};
+use crate::state::{StepKey, StepState, ending, is_call};
 use crate::{Plan, StepStatus, Time};
 
 /// What `advance` would otherwise have to look for.
@@ -59,13 +59,16 @@ pub(crate) struct Lanes {
 impl Tally {
     /// Counts a run in which nothing is in flight.
     pub(crate) fn count(plan: &Plan, steps: &[StepState]) -> Self {
+        if let Some(ending) = ending::ending(plan, steps) {
+            return Self::undoing(plan, steps, &ending::left(plan, steps, ending.status));
+        }
         let mut tally = Self {
             max_parallel: plan.max_parallel.max(1),
             needs_left: vec![0; steps.len()],
             ..Self::default()
         };
         let made_elsewhere = |step: &StepState| usize::from(step.detached);
-        for (n, (planned, step)) in (0..).zip(plan.steps.iter().zip(steps)) {
+        for (n, (planned, step)) in (0..).zip(plan.steps.iter().zip(steps)).take(plan.forward) {
             if !step.status.is_terminal() {
                 tally.open += 1;
             }
@@ -94,6 +97,31 @@ impl Tally {
                 }
                 _ => {}
             }
+        }
+        tally
+    }
+
+    /// Counts a run that does not complete: what is left to undo is done one after the other, and
+    /// only the first of it may have begun.
+    pub(crate) fn undoing(plan: &Plan, steps: &[StepState], left: &[StepNo]) -> Self {
+        let all = 1;
+        let mut tally = Self {
+            max_parallel: 1,
+            needs_left: vec![0; steps.len()],
+            open: left.len() + all,
+            ..Self::default()
+        };
+        let Some(&next) = left.first() else {
+            return tally;
+        };
+        let step = &steps[usize::from(next)];
+        tally.detached = usize::from(step.detached);
+        match (step.status, step.wake_at) {
+            (StepStatus::Waiting, Some(at)) => {
+                tally.timers.insert((at, StepKey::step(next)));
+            }
+            (StepStatus::Running, _) => tally.ready(next, true),
+            _ => tally.ready(next, is_call(&plan.steps[usize::from(next)].kind)),
         }
         tally
     }

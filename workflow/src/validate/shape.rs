@@ -12,7 +12,7 @@ use super::{Finding, push_token};
 const SCHEMA: &str = include_str!("../../schema/definition.json");
 
 /// Step types whose config has a shape, and the name of that shape.
-const CONFIGS: [(&str, &str); 11] = [
+const CONFIGS: [(&str, &str); 12] = [
     ("agent", "agent"),
     ("http", "http"),
     ("webhook", "http"),
@@ -24,6 +24,7 @@ const CONFIGS: [(&str, &str); 11] = [
     ("workflow", "workflow"),
     ("task", "task"),
     ("external", "external"),
+    ("emit", "emit"),
 ];
 
 static DEFINITION: LazyLock<Validator> = LazyLock::new(|| validator_of("definition"));
@@ -47,7 +48,19 @@ pub(super) fn findings(document: &Value) -> Vec<Finding> {
     against(&DEFINITION, document, "", &mut findings);
     let steps = document.get("steps").and_then(Value::as_array);
     for (index, step) in steps.into_iter().flatten().enumerate() {
-        config_findings(step, &format!("/steps/{index}"), &mut findings);
+        let pointer = format!("/steps/{index}");
+        config_findings(step, &pointer, &mut findings);
+        if let Some(compensation) = step.get("compensate") {
+            config_findings(
+                compensation,
+                &format!("{pointer}/compensate"),
+                &mut findings,
+            );
+        }
+    }
+    let on_failure = document.get("on_failure").and_then(Value::as_array);
+    for (index, step) in on_failure.into_iter().flatten().enumerate() {
+        config_findings(step, &format!("/on_failure/{index}"), &mut findings);
     }
     findings
 }

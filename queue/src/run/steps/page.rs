@@ -22,7 +22,7 @@ pub(super) fn fill(
 ) -> StepPage {
     // Beyond the last row read it is not known which steps have one, unless all were read.
     let horizon = (begun.len() > limit).then(|| begun[begun.len() - 1].place);
-    let mut missing = (0..absent.plan.steps.len())
+    let mut missing = (0..absent.plan.forward)
         .filter_map(|n| i16::try_from(n).ok())
         .map(|step| StepPlace { step, item: -1 })
         .filter(|place| *place > start && horizon.is_none_or(|horizon| *place < horizon))

@@ -11,7 +11,7 @@ use crate::problem::Fault;
 const SECRET_CHARS_MAX: usize = 16_384;
 const API_KEY_HEADER: &str = "X-API-Key";
 /// What a client hears that sends credentials to a server without a master key.
-pub(in crate::agents) const NO_MASTER_KEY: &str = "credentials are stored encrypted, and this \
+pub(crate) const NO_MASTER_KEY: &str = "credentials are stored encrypted, and this \
     server has no master key; point STEPWELL_MASTER_KEY_FILE at a file with 32 bytes in base64 \
     (openssl rand -base64 32) and start it again";
 

@@ -7,7 +7,7 @@ use stepwell_queue::agent::NewAgent;
 use url::Url;
 use uuid::Uuid;
 
-pub(super) use credentials::NO_MASTER_KEY;
+pub(crate) use credentials::NO_MASTER_KEY;
 
 use super::wire::AgentInput;
 use crate::problem::{Fault, Problem};
@@ -94,7 +94,7 @@ pub fn check(input: AgentInput, keeps_secrets: bool, replaces: bool) -> Result<N
     }
 }
 
-fn name_fault(name: &str) -> Option<String> {
+pub(crate) fn name_fault(name: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric();
     let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count())
         && name.starts_with(plain)
@@ -111,7 +111,7 @@ fn name_fault(name: &str) -> Option<String> {
         .map(|_| "must not look like an id".into())
 }
 
-fn url_fault(text: &str) -> Option<String> {
+pub(crate) fn url_fault(text: &str) -> Option<String> {
     if text.chars().count() > URL_CHARS_MAX {
         return Some(format!("may have up to {URL_CHARS_MAX} characters"));
     }

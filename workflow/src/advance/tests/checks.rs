@@ -1,9 +1,9 @@
 //! What holds after each event, whatever it was.
 
 use super::driver::Driver;
-use crate::RunStatus;
 use crate::plan::Kind;
 use crate::state::Tally;
+use crate::{RunStatus, StepStatus};
 
 impl Driver {
     pub(super) fn check(&self, after: &str) {
@@ -22,9 +22,12 @@ impl Driver {
         if run.status.is_terminal() {
             assert!(self.calls.is_empty() && run.next_wake().is_none());
             assert!(
-                run.steps.iter().all(|s| s.status.is_terminal()),
+                run.steps[..self.plan.forward]
+                    .iter()
+                    .all(|s| s.status.is_terminal()),
                 "after {after}"
             );
+            self.check_undone(after);
             assert!(run.finished_at.is_some() || !run.begun, "after {after}");
         } else {
             let blocked = run.blocked_on(&self.plan);
@@ -39,8 +42,30 @@ impl Driver {
         }
     }
 
+    /// All that completed is undone, once each, and only in a run that did not complete.
+    fn check_undone(&self, after: &str) {
+        let run = &self.run;
+        let given_up = |step: &crate::state::StepState| step.status == StepStatus::Failed;
+        if run.steps.get(self.plan.forward).is_some_and(given_up) {
+            return;
+        }
+        for (planned, step) in self.plan.steps.iter().zip(&run.steps) {
+            let Some(undo) = planned.undo else { continue };
+            let undone = run.steps[usize::from(undo)].status.is_terminal();
+            let failed = run.status != RunStatus::Completed;
+            let done = step.status == StepStatus::Completed;
+            assert_eq!(undone, failed && done, "{} after {after}", planned.name);
+        }
+    }
+
     /// The running counts are what a fresh count gives.
     fn check_tally(&self, after: &str) {
+        if self.run.is_undoing() {
+            let begun = self.run.steps[self.plan.forward + 1..]
+                .iter()
+                .filter(|step| !step.status.is_terminal() && step.status != StepStatus::Pending);
+            assert!(begun.count() <= 1, "one after the other, after {after}");
+        }
         let tally = &self.run.tally;
         let fresh = Tally::count(&self.plan, &self.run.steps);
         assert_eq!(tally.open, fresh.open, "after {after}");

@@ -37,7 +37,7 @@ pub(super) struct Driver {
     /// Steps that completed for good, by what was committed.
     completed: BTreeSet<StepKey>,
     /// Attempts of steps that may be made at most once.
-    made_once: BTreeSet<(StepKey, i32, u32)>,
+    pub(super) made_once: BTreeSet<(StepKey, i32, u32)>,
 }
 
 /// The line at which a worker dies.
@@ -250,6 +250,13 @@ impl Driver {
         self.reload();
     }
 
+    /// Takes the run over from workers that died.
+    pub(super) fn reload_with_deaths(&mut self) {
+        self.unsaved_rows.clear();
+        self.reload();
+        self.begin();
+    }
+
     fn reload(&mut self) {
         self.unsaved_records.clear();
         self.calls.clear();
@@ -263,7 +270,9 @@ impl Driver {
         self.dead = 0;
         self.reload();
         let from = from_step.and_then(|name| self.plan.step_no(name));
-        let mut anew: Vec<_> = from.into_iter().collect();
+        let mut anew: Vec<_> = from.into_iter().chain(self.run.undone.clone()).collect();
+        let forward = self.plan.forward;
+        self.completed.retain(|key| usize::from(key.step) < forward);
         while let Some(step) = anew.pop() {
             self.completed.retain(|key| key.step != step);
             anew.extend(&self.plan.steps[usize::from(step)].dependents);
@@ -283,8 +292,12 @@ impl Driver {
             Some((step, item)) => (step, Some(item.parse().unwrap())),
             None => (name, None),
         };
-        let step = self.plan.step_no(step).unwrap();
-        StepKey { step, item }
+        let mut steps = self.plan.steps.iter();
+        let step = steps.position(|planned| &*planned.name == step).unwrap();
+        StepKey {
+            step: u16::try_from(step).unwrap(),
+            item,
+        }
     }
 
     pub(super) fn output(&self, name: &str) -> Value {
@@ -304,7 +317,12 @@ impl Driver {
             };
             format!("{name} {}{attempt}", step.status.as_str())
         };
-        let steps: Vec<_> = (0..).zip(&self.run.steps).map(step).collect();
+        let forward = self.plan.forward;
+        let begun = |(n, step): &(u16, &crate::state::StepState)| {
+            usize::from(*n) < forward || step.status != StepStatus::Pending
+        };
+        let all = (0..).zip(&self.run.steps);
+        let steps: Vec<_> = all.filter(begun).map(step).collect();
         format!("{}: {}", self.run.status.as_str(), steps.join(", "))
     }
 

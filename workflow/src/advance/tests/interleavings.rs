@@ -17,6 +17,7 @@ enum Happening {
     Trips(u8),
     Breaks(u8),
     TimesOut(u8),
+    Defers(u8),
     Stale(u8),
     Lingers(u8),
     ChildEnds(u8, bool),
@@ -39,9 +40,9 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
-        Breaks, CallsBackEarly, Cancels, ChildEnds, Commits, Crashes, Detaches, Dies, Done, Drains,
-        LetsGo, Lingers, Passes, Pauses, Reports, Resumes, Retries, Signals, Stale, TimesOut,
-        Trips, Wakes,
+        Breaks, CallsBackEarly, Cancels, ChildEnds, Commits, Crashes, Defers, Detaches, Dies, Done,
+        Drains, LetsGo, Lingers, Passes, Pauses, Reports, Resumes, Retries, Signals, Stale,
+        TimesOut, Trips, Wakes,
     };
     let n = any::<u8>;
     let report = prop_oneof![
@@ -56,6 +57,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => n().prop_map(Trips),
         2 => n().prop_map(Breaks),
         2 => n().prop_map(TimesOut),
+        2 => n().prop_map(Defers),
         1 => n().prop_map(Stale),
         3 => n().prop_map(Lingers),
         3 => (n(), any::<bool>()).prop_map(|(n, ok)| ChildEnds(n, ok)),
@@ -127,21 +129,49 @@ fn step() -> impl Strategy<Value = Value> {
     let on_error = prop_oneof![4 => Just("fail"), 2 => Just("continue"), 1 => Just("skip_rest")];
     let patience = prop::option::weighted(0.3, 1_000..6_000_u32);
     let wanted = prop::bool::weighted(0.85);
-    (kinds, on_error, wanted, patience).prop_map(|(step, on_error, wanted, patience)| {
-        let when = if wanted { "true" } else { "1 > 2" };
-        let step = with(step, json!({ "on_error": on_error, "when": when }));
-        match patience {
-            Some(ms) => with(step, json!({ "timeout_ms": ms })),
-            None => step,
-        }
-    })
+    let undo = prop::option::weighted(0.4, ending());
+    (kinds, on_error, wanted, patience, undo).prop_map(
+        |(step, on_error, wanted, patience, undo)| {
+            let when = if wanted { "true" } else { "1 > 2" };
+            let mut step = with(step, json!({ "on_error": on_error, "when": when }));
+            if let Some(undo) = undo {
+                step["compensate"] = undo;
+            }
+            match patience {
+                Some(ms) => with(step, json!({ "timeout_ms": ms })),
+                None => step,
+            }
+        },
+    )
+}
+
+/// What runs when the run does not complete.
+fn ending() -> impl Strategy<Value = Value> {
+    let tasks = (1..4_u32, prop::bool::weighted(0.2));
+    prop_oneof![
+        4 => tasks.prop_map(|(max, once)| {
+            let delivery = if once { "at_most_once" } else { "at_least_once" };
+            with(call(), json!({ "retry": attempts(max), "delivery": delivery }))
+        }),
+        1 => Just(json!({ "type": "transform", "config": { "value": "${error.message}" } })),
+        1 => Just(json!({ "type": "transform", "config": { "value": "${error.nothing}" } })),
+        1 => Just(json!({ "type": "emit", "config": { "type": "undone", "data": "${error}" } })),
+    ]
 }
 
 fn definition() -> impl Strategy<Value = Value> {
     let steps = prop::collection::vec((step(), prop::option::of(any::<u8>())), 1..7);
-    (steps, 1..4_u8, prop::bool::weighted(0.1)).prop_map(|(steps, parallel, hurried)| {
+    let last = prop::collection::vec((ending(), prop::bool::weighted(0.8)), 0..3);
+    let last = prop_oneof![2 => Just(Vec::new()), 1 => last];
+    let frame = (steps, 1..4_u8, prop::bool::weighted(0.1), last);
+    frame.prop_map(|(steps, parallel, hurried, last)| {
         let steps: Vec<_> = steps.into_iter().enumerate().map(named).collect();
         let mut definition = json!({ "name": "tested", "steps": steps, "max_parallel": parallel });
+        let last = last.into_iter().enumerate().map(|(n, (step, wanted))| {
+            let when = if wanted { "true" } else { "false" };
+            with(step, json!({ "name": format!("f{n}"), "when": when }))
+        });
+        definition["on_failure"] = last.collect();
         if hurried {
             definition["timeout_ms"] = json!(20_000);
         }
@@ -178,6 +208,14 @@ impl Driver {
             Happening::TimesOut(n) => {
                 let after = std::time::Duration::from_secs(1);
                 self.flying_ends(n, Outcome::TimedOut { after });
+            }
+            Happening::Defers(n) => {
+                if let Some(call) = pick(n, self.calls.keys()).map(|key| &self.calls[&key]) {
+                    self.made_once
+                        .remove(&(call.key, call.generation, call.attempt));
+                }
+                let failure = Failure::retryable("agent_busy", "it has enough to do");
+                self.flying_ends(n, Outcome::Busy { failure });
             }
             Happening::Stale(n) => self.stale_outcome(n),
             Happening::Lingers(n) => {
@@ -275,7 +313,7 @@ impl Driver {
         let over = self.store.header.status;
         if over.is_terminal() && over != RunStatus::Completed {
             let from = from.map(|n| {
-                let n = usize::from(n) % self.plan.steps.len();
+                let n = usize::from(n) % self.plan.forward;
                 self.plan.steps[n].name.to_string()
             });
             self.dies = Dies::Not;
@@ -341,7 +379,7 @@ proptest::proptest! {
         }
         run.goes_to_its_end();
         let rows = run.store.newest();
-        for step in &run.run.steps {
+        for step in &run.run.steps[..run.plan.forward] {
             assert!(step.status.is_terminal() && step.status != StepStatus::Paused);
         }
         let open = rows.iter().filter(|row| !row.status.is_terminal()).count();

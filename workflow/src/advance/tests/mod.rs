@@ -16,6 +16,7 @@ mod driver;
 mod elsewhere;
 mod failures;
 mod given_back;
+mod inputs;
 mod interleavings;
 mod maps;
 mod pauses;
@@ -24,6 +25,7 @@ mod retries;
 mod signals;
 mod store;
 mod timers;
+mod undoing;
 
 use serde_json::{Value, json};
 

@@ -76,6 +76,8 @@ fn workflow_step(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Planned
             wait: true,
         },
         needs: Vec::new(),
+        names_needs: false,
+        reads: Vec::new(),
         dependents: Vec::new(),
         when: None,
         retry: None,
@@ -83,5 +85,7 @@ fn workflow_step(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Planned
         on_error: OnError::Fail,
         delivery: Delivery::AtLeastOnce,
         lane: Lane::Here,
+        undo: None,
+        undoes: None,
     })
 }

@@ -1,0 +1,3 @@
+drop table stepwell.appeal;
+drop table stepwell.seat;
+drop table stepwell.place;

@@ -1,0 +1,2 @@
+drop table stepwell.outbox, stepwell.delivery, stepwell.event, stepwell.callback, stepwell.subscription,
+    stepwell.schedule;

@@ -1,0 +1,984 @@
+-- The door for SQL: functions that do what the REST API does, with the same checks and the same audit, and
+-- views that say where everything stands. docs/sql.md is its documentation; what it names is kept.
+--
+-- Functions for callers run with the rights of the schema's owner, whoever calls them, so that nobody
+-- needs a right to write tables. They name every object in full and fix their search_path.
+
+-- --- what the functions stand on ------------------------------------------------------------------
+
+-- A UUIDv7 of now. The twelve bits after the milliseconds are their fraction (RFC 9562, 6.2, method 3),
+-- so that ids of one session grow; the rest is random.
+create function stepwell.uuid7() returns uuid
+    language plpgsql volatile parallel safe as $$
+declare
+    micros constant bigint := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+    millis constant text := lpad(to_hex(micros / 1000), 12, '0');
+    fraction constant text := lpad(to_hex(micros % 1000 * 4096 / 1000), 3, '0');
+begin
+    return (millis || '7' || fraction || substr(replace(gen_random_uuid()::text, '-', ''), 17))::uuid;
+end $$;
+
+-- The instant that a UUIDv7 holds.
+create function stepwell.uuid7_time(id uuid) returns timestamptz
+    language sql immutable strict parallel safe
+    return to_timestamp(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000.0);
+
+-- Every bound of what callers may ask for, the same as of the REST API.
+create function stepwell.limits(
+        out priority_max int,               -- a scale that people can agree on
+        out queue_chars_max int,            -- it goes into hints and measurements
+        out dedupe_key_chars_max int,       -- it is in an index
+        out labels_max int,                 -- more is data, and belongs into the input
+        out label_key_chars_max int,
+        out label_value_chars_max int,
+        out reason_chars_max int,           -- a sentence or a few
+        out signal_chars_max int,           -- a word, and part of an audit record
+        out request_id_chars_max int,
+        out traceparent_chars_max int,
+        out payload_bytes_max int,          -- a row that Postgres still handles well
+        out payload_depth_max int,          -- the JSON readers of workers go no deeper
+        out duration_max_ms bigint)         -- beyond a year somebody forgot something
+    language sql immutable parallel safe as
+    $$ select 100, 64, 255, 64, 63, 255, 1000, 64, 128, 128, 4 << 20, 100, 366 * 86400000::bigint $$;
+
+-- Who asks, as it goes into the audit records.
+create function stepwell.caller() returns text
+    language sql stable as
+    $$ select 'sql:' || session_user $$;
+
+-- The id of the request that the caller works on: an option, else the setting stepwell.request_id.
+create function stepwell.caller_request_id(given text default null) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    found constant text := coalesce(given, nullif(current_setting('stepwell.request_id', true), ''));
+    chars_max constant int := (stepwell.limits()).request_id_chars_max;
+begin
+    if found !~ '^[\x21-\x7e]+$' or length(found) > chars_max then
+        raise exception 'the request id must have 1 to % visible ASCII characters', chars_max
+            using errcode = 'invalid_parameter_value',
+                  detail = format('It is %L.', left(found, 200)),
+                  hint = 'Give it as an option, or: set stepwell.request_id = ''…''';
+    end if;
+    return found;
+end $$;
+
+-- Refuses options that are not an object, or that nobody knows.
+create function stepwell.check_options(options jsonb, known text[]) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+    unknown text;
+begin
+    if jsonb_typeof(options) <> 'object' then
+        raise exception 'options must be a JSON object, not %', jsonb_typeof(options)
+            using errcode = 'invalid_parameter_value',
+                  hint = 'For example ''{"' || known[1] || '": …}''; leave them out where there are none.';
+    end if;
+    select string_agg(format('%I', key), ', ' order by key) into unknown
+    from jsonb_object_keys(options) as key where key <> all (known);
+    if unknown is not null then
+        raise exception 'there is no option %', unknown
+            using errcode = 'invalid_parameter_value',
+                  detail = 'The options are ' || array_to_string(known, ', ') || '.',
+                  hint = 'An option that is misspelt would be passed over; correct it or leave it out.';
+    end if;
+end $$;
+
+-- Returns an option as text; null when it is absent or JSON null. `kind`: integer, or a type of JSON.
+create function stepwell.option(options jsonb, name text, kind text) returns text
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+    found constant jsonb := options -> name;
+    type constant text := coalesce(jsonb_typeof(found), 'null');
+begin
+    if type = 'null' then
+        return null;
+    end if;
+    if type = (case kind when 'integer' then 'number' else kind end)
+        and (kind <> 'integer' or found::text ~ '^-?[0-9]{1,18}$') then
+        return options ->> name;
+    end if;
+    raise exception 'options.% must be of type %, not %', name, kind, left(found::text, 100)
+        using errcode = 'invalid_parameter_value',
+              hint = 'The options of each function are listed in its comment: \df+ stepwell.*';
+end $$;
+
+-- Says what is wrong with a payload: what no worker could read. Null when nothing is.
+create function stepwell.payload_fault(payload jsonb) returns text
+    language plpgsql immutable strict set search_path = pg_catalog, pg_temp as $$
+declare
+    most constant record := stepwell.limits();
+    bytes constant int := octet_length(payload::text);
+begin
+    if bytes > most.payload_bytes_max then
+        return format('has %s bytes, at most %s are allowed', bytes, most.payload_bytes_max);
+    end if;
+    if bytes > most.payload_depth_max and jsonb_path_exists(payload,
+        format('strict $.**{%s to last} ? (@.type() == "object" || @.type() == "array")',
+               most.payload_depth_max)::jsonpath) then
+        return format('is nested more than %s levels deep', most.payload_depth_max);
+    end if;
+    -- Numbers are kept by 64 bits.
+    if bytes > 300 and payload::text ~ '[0-9]{250}' and jsonb_path_exists(payload,
+        'strict $.** ? (@.type() == "number" && (@ > 1.7976931348623157e308 || @ < -1.7976931348623157e308))') then
+        return 'has a number that is too large: at most about 1.8e308';
+    end if;
+    return null;
+end $$;
+
+-- Refuses a call for all that is wrong with it.
+create function stepwell.refuse(what text, faults text[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if cardinality(faults) = 1 then
+        raise exception '%: %', what, faults[1]
+            using errcode = 'invalid_parameter_value', hint = 'Correct it and call again; nothing was written.';
+    elsif cardinality(faults) > 1 then
+        raise exception '%: % rules are broken', what, cardinality(faults)
+            using errcode = 'invalid_parameter_value', detail = array_to_string(faults, E'\n'),
+                  hint = 'Correct them and call again; nothing was written.';
+    end if;
+end $$;
+
+create function stepwell.refuse_unknown_run(run uuid) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if run is null then
+        raise exception 'the id of the run must not be null' using errcode = 'null_value_not_allowed';
+    end if;
+    raise exception 'there is no run %', run
+        using errcode = 'no_data_found', hint = 'select id, status from stepwell.v_runs order by id desc limit 20;';
+end $$;
+
+-- Says something to the processes that listen. A hint: it is heard when the caller's transaction has
+-- committed, and who misses it finds the same by polling.
+create function stepwell.say(kind text, about text) returns void
+    language sql volatile as
+    $$ select pg_notify('stepwell', kind || ':' || about) where about is not null $$;
+
+-- --- what both doors do ---------------------------------------------------------------------------
+
+-- Ends a run that no driver has had, with the record that its driver would write, and tells its
+-- parent. No row: somebody had it, or it is over, or there is none. A check that was to be made at its
+-- beginning is nothing to keep it for.
+create function stepwell.cancel_unbegun(
+        run uuid, reason text, actor text, request_id text,
+        out awaited boolean, out parent_queue text, out parent_leased uuid,
+        out place_workflow uuid, out place_key text) returns setof record
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    with gone as (
+        delete from stepwell.job j
+        where j.run_id = cancel_unbegun.run and j.fresh and j.state in ('ready', 'timed')
+          and (j.messages = 0 or j.messages = (select count(*) from stepwell.inbox i
+                                               where i.run_id = j.run_id and i.kind = 'check'))
+        returning j.run_id, j.awaited, j.sequence, j.messages
+    ),
+    over as (
+        update stepwell.run r
+        set status = 'cancelled', finished_at = now(), cancelled_by = cancel_unbegun.actor,
+            cancel_reason = cancel_unbegun.reason, sequence = gone.sequence + 1
+        from gone
+        where r.id = cancel_unbegun.run and r.id = gone.run_id and r.status = 'pending'
+        returning r.id, r.workflow_id, r.dedupe_key, r.parent_id, r.parent_step, r.parent_item, r.sequence
+    ),
+    freed as (
+        delete from stepwell.dedupe d using over o
+        where o.dedupe_key is not null and d.workflow_id = o.workflow_id and d.key = o.dedupe_key and d.run_id = o.id
+    ),
+    left_place as (
+        delete from stepwell.place p using over o where p.run_id = o.id
+        returning p.workflow_id, p.key
+    ),
+    unread as (
+        delete from stepwell.inbox i using gone g where g.messages > 0 and i.run_id = g.run_id
+    ),
+    written as (
+        insert into stepwell.audit
+            (id, entity_type, entity_id, sequence, action, before, after, detail, actor, request_id)
+        select stepwell.uuid7(), 'run', o.id, o.sequence, 'run.cancelled', '"pending"', '"cancelled"',
+               case when cancel_unbegun.reason is not null
+                   then json_build_object('reason', cancel_unbegun.reason) end,
+               cancel_unbegun.actor, cancel_unbegun.request_id
+        from over o
+    ),
+    parent as (
+        update stepwell.job j
+        set messages = j.messages + 1,
+            state = (case when j.state in ('timed', 'parked') then 'ready' else j.state::text end)::stepwell.job_state,
+            run_at = null,
+            blocked_on = null
+        from over o
+        where j.run_id = o.parent_id
+        returning j.run_id, j.queue, j.state, o.id as child_id, o.parent_step, o.parent_item
+    ),
+    told as (
+        insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
+        select p.run_id, 'child_ended',
+               json_build_object('step', p.parent_step, 'item', p.parent_item, 'child_run_id', p.child_id,
+                   'failure', json_build_object('type', 'child_failed',
+                       'message', 'the child run was cancelled', 'retryable', false)),
+               'run:' || p.child_id, cancel_unbegun.request_id
+        from parent p
+    )
+    select g.awaited,
+           (select p.queue from parent p where p.state = 'ready'),
+           (select p.run_id from parent p where p.state = 'leased'),
+           (select p.workflow_id from left_place p),
+           (select p.key from left_place p)
+    from gone g;
+end $$;
+
+-- Writes a message and makes a waiting job due. The job's row lock orders this against the commit of
+-- a driver that lets go of the run. No row: there is no such run, or it is over.
+create function stepwell.send(
+        run uuid, kind text, payload json, actor text, request_id text,
+        out queue text, out leased boolean) returns setof record
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    with target as (
+        update stepwell.job j
+        set messages = j.messages + 1,
+            state = (case when j.state in ('timed', 'parked') then 'ready' else j.state::text end)::stepwell.job_state,
+            run_at = null,
+            blocked_on = null
+        where j.run_id = send.run
+        returning j.run_id, j.queue, j.state
+    ),
+    put as (
+        insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
+        select t.run_id, send.kind, send.payload, send.actor, send.request_id from target t
+    )
+    select t.queue, t.state = 'leased' from target t;
+end $$;
+
+-- Opens the next generation of a run that is over and did not complete. Messages that came too late for
+-- the last generation are not for this one. The job is not fresh: its driver must load the steps.
+-- outcome: accepted, not_found, duplicate (of `holder`, which has taken over the dedupe key), or not_over or
+-- completed, with the status that the run's row holds.
+create function stepwell.open_generation(
+        run uuid, from_step text, reset boolean, actor text, request_id text,
+        out outcome text, out status text, out generation int, out queue text, out holder uuid)
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    old record;
+begin
+    select r.status, r.generation, r.sequence, r.queue, r.priority, r.workflow_id, r.dedupe_key into old
+    from stepwell.run r where r.id = open_generation.run for update;
+    if not found then
+        outcome := 'not_found';
+        return;
+    end if;
+    status := old.status::text;
+    if old.status not in ('failed', 'cancelled', 'timed_out') then
+        outcome := case old.status when 'completed' then 'completed' else 'not_over' end;
+        return;
+    end if;
+    if old.dedupe_key is not null then
+        insert into stepwell.dedupe (workflow_id, key, run_id)
+        values (old.workflow_id, old.dedupe_key, open_generation.run)
+        on conflict (workflow_id, key) do nothing;
+        select d.run_id into holder from stepwell.dedupe d
+        where d.workflow_id = old.workflow_id and d.key = old.dedupe_key and d.run_id <> open_generation.run;
+        if found then
+            outcome := 'duplicate';
+            return;
+        end if;
+    end if;
+    outcome := 'accepted';
+    generation := old.generation + 1;
+    queue := old.queue;
+    delete from stepwell.inbox i where i.run_id = open_generation.run;
+    update stepwell.run r
+    set status = 'pending', generation = open_generation.generation, sequence = old.sequence + 1,
+        finished_at = null, started_at = null, error = null, output = null, cancelled_by = null, cancel_reason = null
+    where r.id = open_generation.run;
+    insert into stepwell.job (run_id, queue, state, rank, messages, fresh, sequence)
+    values (open_generation.run, old.queue, 'ready', -old.priority, 1, false, old.sequence + 1);
+    insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
+    values (open_generation.run, 'retry',
+            json_build_object('from_step', open_generation.from_step, 'reset', open_generation.reset),
+            open_generation.actor, open_generation.request_id);
+    insert into stepwell.audit
+        (id, entity_type, entity_id, sequence, action, before, after, detail, actor, request_id)
+    values (stepwell.uuid7(), 'run', open_generation.run, old.sequence + 1, 'run.retry_requested',
+            to_json(old.status), '"pending"', json_build_object('generation', open_generation.generation),
+            open_generation.actor, open_generation.request_id);
+end $$;
+
+-- --- the functions for callers --------------------------------------------------------------------
+
+create function stepwell.execute(workflow text, input jsonb, options jsonb default '{}') returns uuid
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    most constant record := stepwell.limits();
+    made_at constant timestamptz := clock_timestamp();
+    asked constant jsonb := coalesce(execute.options, '{}');
+    given constant jsonb := coalesce(execute.input, '{}');
+    faults text[] := '{}';
+    head record;
+    pinned record;
+    wanted_version bigint;
+    chosen_priority bigint;
+    chosen_queue text;
+    chosen_labels jsonb;
+    chosen_timeout bigint;
+    chosen_key text;
+    due_text text;
+    due_at timestamptz;
+    asked_by constant text := stepwell.caller();
+    asked_in text;
+    trace text;
+    fault text;
+    rival uuid;
+    new_id constant uuid := stepwell.uuid7();
+begin
+    perform stepwell.check_options(asked, array['version', 'run_at', 'priority', 'queue', 'labels', 'timeout_ms',
+                                                'dedupe_key', 'request_id', 'traceparent']);
+    wanted_version := stepwell.option(asked, 'version', 'integer');
+    chosen_priority := coalesce(stepwell.option(asked, 'priority', 'integer'), '0');
+    chosen_queue := coalesce(stepwell.option(asked, 'queue', 'string'), 'default');
+    chosen_labels := nullif(stepwell.option(asked, 'labels', 'object')::jsonb, '{}');
+    chosen_timeout := stepwell.option(asked, 'timeout_ms', 'integer');
+    chosen_key := stepwell.option(asked, 'dedupe_key', 'string');
+    due_text := stepwell.option(asked, 'run_at', 'string');
+    asked_in := stepwell.caller_request_id(stepwell.option(asked, 'request_id', 'string'));
+    trace := stepwell.option(asked, 'traceparent', 'string');
+
+    -- A slug is never a UUID.
+    if execute.workflow ~* '^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$' then
+        select w.id, w.slug, w.latest_version, w.status into head
+        from stepwell.workflow w where w.deleted_at is null and w.id = execute.workflow::uuid;
+    else
+        select w.id, w.slug, w.latest_version, w.status into head
+        from stepwell.workflow w where w.deleted_at is null and w.slug = execute.workflow;
+    end if;
+    if not found then
+        raise exception 'there is no workflow %', coalesce(quote_ident(execute.workflow), 'without a name')
+            using errcode = 'no_data_found',
+                  detail = 'A workflow is named by its slug or its id; a deleted one cannot be run.',
+                  hint = 'select slug, status from stepwell.workflow where deleted_at is null order by slug;';
+    end if;
+    select json_array_length(v.definition -> 'steps') as steps,
+           coalesce(json_typeof(v.definition -> 'input_schema'), 'null') <> 'null' as has_schema,
+           v.version into pinned
+    from stepwell.workflow_version v
+    where v.workflow_id = head.id and v.version = coalesce(wanted_version, head.latest_version);
+    if not found then
+        raise exception 'the workflow % has no version %', quote_ident(head.slug), wanted_version
+            using errcode = 'invalid_parameter_value', detail = format('Its latest is %s.', head.latest_version),
+                  hint = 'Without the option version the latest is run.';
+    end if;
+    if head.status <> 'active' then
+        raise exception 'the workflow % is %: it takes no new runs', quote_ident(head.slug), head.status
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Activate it by PUT /api/v1/workflows/' || head.slug || ' with "status": "active".';
+    end if;
+
+    if abs(chosen_priority) > most.priority_max then
+        faults := faults || format('options.priority must be from -%s to %1$s, not %s', most.priority_max, chosen_priority);
+    end if;
+    if chosen_timeout not between 1 and most.duration_max_ms then
+        faults := faults || format('options.timeout_ms must be from 1 to %s, not %s', most.duration_max_ms, chosen_timeout);
+    end if;
+    if due_text is not null then
+        begin
+            if due_text !~* '^\d{4}-\d\d-\d\d[t ]\d\d:\d\d:\d\d(\.\d+)?(z|[+-]\d\d:\d\d)$' then
+                raise invalid_datetime_format;
+            end if;
+            due_at := due_text::timestamptz;
+        exception when invalid_datetime_format or datetime_field_overflow or invalid_parameter_value then
+            faults := faults || format('options.run_at must be a time such as 2026-03-01T12:00:00Z, not %L', left(due_text, 100));
+        end;
+        if due_at > made_at + most.duration_max_ms * interval '1 ms' then
+            faults := faults || format('options.run_at: %s is more than %s days ahead', due_text, most.duration_max_ms / 86400000);
+        end if;
+    end if;
+    if chosen_queue !~ '^[A-Za-z0-9][A-Za-z0-9._-]*$' or length(chosen_queue) > most.queue_chars_max then
+        faults := faults || format('options.queue must have 1 to %s characters of A-Z, a-z, 0-9 and ._-, the first a letter or digit, not %L',
+            most.queue_chars_max, left(chosen_queue, 100));
+    end if;
+    if length(chosen_key) not between 1 and most.dedupe_key_chars_max then
+        faults := faults || format('options.dedupe_key must have 1 to %s characters', most.dedupe_key_chars_max);
+    end if;
+    if length(trace) > most.traceparent_chars_max then
+        faults := faults || format('options.traceparent may have up to %s characters', most.traceparent_chars_max);
+    end if;
+    if chosen_labels is not null then
+        if (select count(*) from jsonb_object_keys(chosen_labels)) > most.labels_max then
+            faults := faults || format('options.labels has more than %s labels', most.labels_max);
+        end if;
+        faults := faults || array(
+            select case
+                when key !~ '^[A-Za-z0-9._/-]+$' or length(key) > most.label_key_chars_max then
+                    format('options.labels: a key has 1 to %s characters of A-Z, a-z, 0-9 and ._/-, not %L',
+                        most.label_key_chars_max, left(key, 100))
+                when jsonb_typeof(value) <> 'string' then
+                    format('options.labels.%s must be of type string, not %s', key, jsonb_typeof(value))
+                when length(value #>> '{}') > most.label_value_chars_max then
+                    format('options.labels.%s has more than %s characters', key, most.label_value_chars_max)
+            end
+            from jsonb_each(chosen_labels)
+            where key !~ '^[A-Za-z0-9._/-]+$' or length(key) > most.label_key_chars_max
+               or jsonb_typeof(value) <> 'string' or length(value #>> '{}') > most.label_value_chars_max
+            order by key limit 20);
+    end if;
+    fault := stepwell.payload_fault(given);
+    if fault is not null then
+        faults := faults || ('input ' || fault);
+    end if;
+    perform stepwell.refuse('this run cannot be started', faults);
+
+    if chosen_key is not null then
+        -- Who holds the key in a transaction that is under way is waited for.
+        insert into stepwell.dedupe (workflow_id, key, run_id) values (head.id, chosen_key, new_id)
+        on conflict (workflow_id, key) do nothing;
+        select d.run_id into rival from stepwell.dedupe d
+        where d.workflow_id = head.id and d.key = chosen_key and d.run_id <> new_id;
+        if found then
+            raise exception 'the run % has this dedupe_key and is not over yet', rival
+                using errcode = 'unique_violation',
+                      detail = format('Key %L of the workflow %s.', chosen_key, head.slug),
+                      hint = 'Wait for its end or cancel it, or give another key.';
+        end if;
+    end if;
+
+    insert into stepwell.run (id, workflow_id, workflow_name, version, priority, queue, steps_total, input, labels,
+                              timeout_ms, dedupe_key, triggered_by, request_id, traceparent, created_at)
+    values (new_id, head.id, head.slug, pinned.version, chosen_priority, chosen_queue, pinned.steps, given::text::json,
+            chosen_labels, chosen_timeout, chosen_key, asked_by, asked_in, trace, made_at);
+    insert into stepwell.job (run_id, queue, state, rank, run_at, messages)
+    values (new_id, chosen_queue, (case when due_at > made_at then 'timed' else 'ready' end)::stepwell.job_state,
+            -chosen_priority, case when due_at > made_at then due_at end, pinned.has_schema::int);
+    insert into stepwell.audit (id, entity_type, entity_id, sequence, action, after, actor, request_id)
+    values (stepwell.uuid7(), 'run', new_id, 1, 'run.created', '"pending"', asked_by, asked_in);
+    -- JSON Schema is not to be had here: the driver checks the input before it begins.
+    if pinned.has_schema then
+        insert into stepwell.inbox (run_id, kind, actor, request_id) values (new_id, 'check', asked_by, asked_in);
+    end if;
+    perform stepwell.say('w', chosen_queue);
+    return new_id;
+end $$;
+
+-- Sends a word to a live run.
+create function stepwell.tell(run uuid, kind text, payload json) returns text
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    told record;
+    standing text;
+begin
+    select * into told
+    from stepwell.send(tell.run, tell.kind, tell.payload, stepwell.caller(), stepwell.caller_request_id());
+    if not found then
+        standing := (select r.status from stepwell.run r where r.id = tell.run);
+        if standing is null then
+            perform stepwell.refuse_unknown_run(tell.run);
+        end if;
+        return standing;
+    end if;
+    if told.leased then
+        perform stepwell.say('i', tell.run::text);
+    else
+        perform stepwell.say('w', told.queue);
+    end if;
+    return null;
+end $$;
+
+-- Refuses what cannot be done to a run that is over; else returns where it stands.
+create function stepwell.stands(run uuid, over text) returns text
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    if over is not null then
+        raise exception 'the run % is over: %', run, over
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'A run that failed, timed out or was cancelled goes on after stepwell.retry_run.';
+    end if;
+    return (select v.status from stepwell.v_runs v where v.id = run);
+end $$;
+
+create function stepwell.cancel_run(run uuid, reason text default null) returns text
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    chars_max constant int := (stepwell.limits()).reason_chars_max;
+    ended record;
+    over text;
+begin
+    if length(reason) > chars_max then
+        perform stepwell.refuse('this run cannot be cancelled', array[format('reason may have up to %s characters', chars_max)]);
+    end if;
+    select * into ended
+    from stepwell.cancel_unbegun(cancel_run.run, cancel_run.reason, stepwell.caller(), stepwell.caller_request_id());
+    if found then
+        if ended.awaited then
+            perform stepwell.say('e', cancel_run.run::text);
+        end if;
+        perform stepwell.say('w', ended.parent_queue), stepwell.say('i', ended.parent_leased::text);
+        return 'cancelled';
+    end if;
+    over := stepwell.tell(cancel_run.run, 'cancel', json_build_object('reason', cancel_run.reason));
+    if over = 'cancelled' then
+        return over;
+    end if;
+    return stepwell.stands(cancel_run.run, over);
+end $$;
+
+create function stepwell.pause_run(run uuid) returns text
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as
+    $$ select stepwell.stands(run, stepwell.tell(run, 'pause', '{}')) $$;
+
+create function stepwell.resume_run(run uuid) returns text
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as
+    $$ select stepwell.stands(run, stepwell.tell(run, 'resume', '{}')) $$;
+
+create function stepwell.signal_run(run uuid, name text, payload jsonb default 'null') returns text
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    chars_max constant int := (stepwell.limits()).signal_chars_max;
+    faults text[] := '{}';
+    fault constant text := stepwell.payload_fault(payload);
+begin
+    if name is null or length(name) not between 1 and chars_max then
+        faults := faults || format('a signal''s name has 1 to %s characters', chars_max);
+    end if;
+    if fault is not null then
+        faults := faults || ('payload ' || fault);
+    end if;
+    perform stepwell.refuse('this signal cannot be sent', faults);
+    return stepwell.stands(run, stepwell.tell(run, 'signal',
+        json_build_object('name', name, 'payload', coalesce(payload, 'null'))));
+end $$;
+
+create function stepwell.retry_run(run uuid, options jsonb default '{}') returns text
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    asked constant jsonb := coalesce(retry_run.options, '{}');
+    first_step text;
+    anew boolean;
+    opened record;
+begin
+    perform stepwell.check_options(asked, array['from_step', 'reset']);
+    first_step := stepwell.option(asked, 'from_step', 'string');
+    anew := coalesce(stepwell.option(asked, 'reset', 'boolean'), 'false');
+    if first_step is not null and anew then
+        perform stepwell.refuse('this run cannot be retried', array['give options.from_step or options.reset, not both']);
+    end if;
+    if first_step is not null and exists (select from stepwell.run r where r.id = retry_run.run) and not exists (
+        select from stepwell.run r
+        join stepwell.workflow_version v on v.workflow_id = r.workflow_id and v.version = r.version,
+        lateral json_array_elements(v.definition -> 'steps') as s (step)
+        where r.id = retry_run.run and s.step ->> 'name' = first_step)
+    then
+        perform stepwell.refuse('this run cannot be retried',
+            array[format('options.from_step: the workflow has no step %L', left(first_step, 100))]);
+    end if;
+    select * into opened
+    from stepwell.open_generation(retry_run.run, first_step, anew, stepwell.caller(), stepwell.caller_request_id());
+    case opened.outcome
+    when 'not_found' then
+        perform stepwell.refuse_unknown_run(retry_run.run);
+    when 'completed' then
+        raise exception 'the run % is over: completed', run
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Only a run that failed, timed out or was cancelled is retried; start a new one.';
+    when 'not_over' then
+        raise exception 'the run % is %; only one that is over can be retried', run, stepwell.stands(run, null)
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Cancel it first, or wait for its end.';
+    when 'duplicate' then
+        raise exception 'the run % has taken over the dedupe_key and is not over yet', opened.holder
+            using errcode = 'unique_violation', hint = 'Wait for its end or cancel it.';
+    else
+        perform stepwell.say('w', opened.queue);
+    end case;
+    return 'pending';
+end $$;
+
+-- Pauses or resumes a queue. The first decision makes its row; its records carry the name.
+create function stepwell.turn_queue(name text, pause boolean) returns text
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    chars_max constant int := (stepwell.limits()).queue_chars_max;
+    asked_by constant text := stepwell.caller();
+    asked_in constant text := stepwell.caller_request_id();
+    old record;
+begin
+    if turn_queue.name is null or turn_queue.name !~ '^[A-Za-z0-9][A-Za-z0-9._-]*$' or length(turn_queue.name) > chars_max then
+        raise exception 'there is no queue %', coalesce(quote_ident(left(turn_queue.name, 100)), 'without a name')
+            using errcode = 'no_data_found',
+                  detail = format('A queue''s name has 1 to %s characters of A-Z, a-z, 0-9 and ._-, the first a letter or digit.', chars_max),
+                  hint = 'select name, depth, paused_at from stepwell.v_queues;';
+    end if;
+    insert into stepwell.queue (name, id, revision) values (turn_queue.name, stepwell.uuid7(), 0) on conflict do nothing;
+    select q.id, q.paused_at is not null as paused, q.max_running, q.revision into old
+    from stepwell.queue q where q.name = turn_queue.name for update;
+    if old.paused = turn_queue.pause then
+        if old.revision = 0 and not exists (select from stepwell.v_queues v where v.name = turn_queue.name
+                                            and (v.workers > 0 or v.depth + v.timed + v.parked + v.leased > 0)) then
+            raise exception 'there is no queue %', quote_ident(turn_queue.name)
+                using errcode = 'no_data_found', detail = 'Nobody uses it, and nobody ever decided anything about it.',
+                      hint = 'select name, depth, paused_at from stepwell.v_queues;';
+        end if;
+        -- A decision that changes nothing leaves no row.
+        delete from stepwell.queue q where q.name = turn_queue.name and q.revision = 0;
+        return case when turn_queue.pause then 'paused' else 'active' end;
+    end if;
+    update stepwell.queue q
+    set paused_at = case when turn_queue.pause then clock_timestamp() end,
+        paused_by = case when turn_queue.pause then asked_by end, revision = old.revision + 1, updated_at = now()
+    where q.name = turn_queue.name;
+    insert into stepwell.audit (id, entity_type, entity_id, sequence, action, before, after, actor, request_id)
+    values (stepwell.uuid7(), 'queue', old.id, old.revision + 1,
+            case when turn_queue.pause then 'queue.paused' else 'queue.resumed' end,
+            json_build_object('max_running', old.max_running, 'name', turn_queue.name, 'paused', old.paused),
+            json_build_object('max_running', old.max_running, 'name', turn_queue.name, 'paused', turn_queue.pause),
+            asked_by, asked_in);
+    perform stepwell.say('c:queue', old.id::text);
+    return case when turn_queue.pause then 'paused' else 'active' end;
+end $$;
+
+create function stepwell.pause_queue(name text) returns text
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as
+    $$ select stepwell.turn_queue(name, true) $$;
+
+create function stepwell.resume_queue(name text) returns text
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as
+    $$ select stepwell.turn_queue(name, false) $$;
+
+-- --- the views ------------------------------------------------------------------------------------
+
+-- As the lists of the API do it: runs by id, each with its job row while it lives. A page of the newest
+-- reads no more than it shows; steps are counted for the rows that are shown alone.
+create view stepwell.v_runs as
+select r.id, r.workflow_id, r.workflow_name, r.version,
+       case when r.status <> 'pending' then r.status::text
+            when j.state = 'leased' then 'running'
+            when j.paused then 'paused'
+            when j.state in ('timed', 'parked') then 'waiting'
+            when j.state = 'ready' and j.started_at is null then 'pending'
+            else 'running' end as status,
+       case when j.state <> 'leased' and (j.paused or j.state in ('timed', 'parked')) then
+           coalesce(j.blocked_on, json_build_object('kind', case when j.paused then 'paused' else 'run_at' end,
+               'since', r.created_at, 'until', j.run_at, 'detail', null)) end as blocked_on,
+       r.input, r.output, r.error, coalesce(r.labels, '{}') as labels, r.priority, r.queue, r.generation,
+       r.parent_id, r.dedupe_key, r.timeout_ms, r.created_at, coalesce(r.started_at, j.started_at) as started_at,
+       r.finished_at, r.triggered_by, r.request_id, r.cancelled_by, r.cancel_reason, r.steps_total,
+       (select count(*)::int
+        from unnest(array_fill(0, array[r.steps_total])) with ordinality as place (nothing, number)
+        cross join lateral (
+            select s.status from stepwell.step s
+            where s.run_id = r.id and s.step = (place.number - 1)::smallint and s.item = -1
+            order by s.generation desc limit 1) as newest
+        where newest.status in ('completed', 'failed', 'cancelled', 'timed_out', 'skipped')) as steps_done,
+       j.worker_id
+from stepwell.run r
+left join stepwell.job j on j.run_id = r.id;
+
+create view stepwell.v_steps as
+select s.run_id, s.step as place, nullif(s.item, -1) as item, s.name, s.kind as type, s.status::text as status,
+       case when s.status = 'waiting' then json_build_object(
+           'kind', case s.kind when 'delay' then 'delay' when 'wait' then 'signal' when 'workflow' then 'child'
+                               when 'map' then 'items' else 'retry' end,
+           'since', s.started_at, 'until', s.wake_at,
+           'detail', case s.kind when 'workflow' then s.child_run_id::text
+               when 'wait' then (
+                   select coalesce(d.step #>> '{config,signal}', d.step #>> '{config,step,config,signal}')
+                   from stepwell.run r
+                   join stepwell.workflow_version v on v.workflow_id = r.workflow_id and v.version = r.version,
+                   lateral json_array_elements(v.definition -> 'steps') as d (step)
+                   where r.id = s.run_id and d.step ->> 'name' = regexp_replace(s.name, '\[\d+\]$', '')) end) end
+           as blocked_on,
+       s.generation, s.attempt, s.max_attempts, s.input, s.output, s.error, s.started_at, s.finished_at,
+       (extract(epoch from s.finished_at - s.started_at) * 1000)::bigint as duration_ms,
+       case when s.status = 'waiting' and s.kind not in ('delay', 'wait', 'workflow', 'map') then s.wake_at end
+           as next_attempt_at,
+       s.child_run_id, s.worker_id
+from stepwell.step s
+where not exists (
+    select from stepwell.step n
+    where n.run_id = s.run_id and n.step = s.step and n.item = s.item and n.generation > s.generation);
+
+create view stepwell.v_workers as
+select w.id, w.name, w.version, w.status, w.queues, w.slots, coalesce(held.runs, 0) as running,
+       w.registered_at, w.seen_at, w.ended_at,
+       w.seen_at + w.dead_after_ms * interval '1 ms' as dead_at
+from stepwell.worker w
+left join (
+    select j.worker_id, count(*)::int as runs from stepwell.job j where j.state = 'leased' group by j.worker_id
+) as held on held.worker_id = w.id;
+
+create view stepwell.v_queues as
+select q.name, coalesce(d.ready, 0) as ready, coalesce(d.overdue, 0) as overdue,
+       coalesce(d.ready, 0) + coalesce(d.overdue, 0) as depth,
+       coalesce(d.timed, 0) as timed, coalesce(d.parked, 0) as parked, coalesce(d.leased, 0) as leased,
+       least(d.oldest_overdue, (
+           -- One probe of the index for each priority that there is.
+           with recursive first as (
+               (select j.rank, j.run_id from stepwell.job j
+                where j.state = 'ready' and j.queue = q.name order by j.rank, j.run_id limit 1)
+               union all
+               select n.rank, n.run_id from first
+               cross join lateral (
+                   select j.rank, j.run_id from stepwell.job j
+                   where j.state = 'ready' and j.queue = q.name and j.rank > first.rank
+                   order by j.rank, j.run_id limit 1) as n)
+           select min(stepwell.uuid7_time(first.run_id)) from first)) as oldest_due,
+       (select count(*)::int from stepwell.worker w
+        where w.freed_at is null and w.status = 'alive' and q.name = any (w.queues)) as workers,
+       (select coalesce(sum((w.rates ->> q.name)::float8), 0) from stepwell.worker w
+        where w.freed_at is null and w.status = 'alive') as rate,
+       decided.paused_at, decided.paused_by, decided.max_running
+from (select j.queue as name from stepwell.job j
+      union select d.name from stepwell.queue d
+      union select unnest(w.queues) from stepwell.worker w where w.freed_at is null and w.status = 'alive') as q
+left join (
+    select j.queue, count(*) filter (where j.state = 'ready') as ready,
+           count(*) filter (where j.state = 'timed' and j.run_at <= now()) as overdue,
+           count(*) filter (where j.state = 'timed' and j.run_at > now()) as timed,
+           count(*) filter (where j.state = 'parked') as parked,
+           count(*) filter (where j.state = 'leased') as leased,
+           min(j.run_at) filter (where j.state = 'timed' and j.run_at <= now()) as oldest_overdue
+    from stepwell.job j group by j.queue
+) as d on d.queue = q.name
+left join stepwell.queue decided on decided.name = q.name;
+
+-- Every run that does not move. A run is due when nothing of its own holds it back: then it waits for
+-- its queue. The job row does not say since when; the last record does.
+create view stepwell.v_blocked as
+select j.run_id, r.workflow_name, j.queue, b.kind, b.since, b.until, b.detail
+from stepwell.job j
+join stepwell.run r on r.id = j.run_id
+left join stepwell.worker w on w.id = j.worker_id
+left join stepwell.queue q on q.name = j.queue
+cross join lateral (
+    select case
+        when j.state = 'leased' then 'worker_lost'
+        when j.paused or j.state = 'parked' or j.run_at > now() then
+            coalesce(j.blocked_on ->> 'kind', case when j.paused then 'paused' else 'run_at' end)
+        when q.paused_at is not null then 'queue_paused'
+        when not exists (select from stepwell.worker a where a.freed_at is null and a.status = 'alive' and j.queue = any (a.queues)) then 'no_worker'
+        when q.max_running is not null and q.max_running <= (select count(*) from stepwell.job l where l.state = 'leased' and l.queue = j.queue) then 'queue_limit'
+        else 'slot'
+    end as kind
+) as k
+cross join lateral (
+    select k.kind,
+        case
+        when k.kind = 'worker_lost' then w.seen_at
+        when k.kind not in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then coalesce((j.blocked_on ->> 'since')::timestamptz, r.created_at)
+        when k.kind = 'queue_paused' then greatest(q.paused_at, j.run_at, r.created_at)
+        when j.run_at is not null then j.run_at
+        when j.fresh then r.created_at
+        else coalesce((select a.at from stepwell.audit a where a.entity_id = j.run_id
+                       and a.id >= stepwell.uuid7_bound(r.created_at - interval '1 hour')
+                       order by a.sequence desc limit 1), r.created_at) end as since,
+        case
+        when k.kind = 'worker_lost' then w.seen_at + w.dead_after_ms * interval '1 ms'
+        when k.kind not in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then
+            case when j.blocked_on is null then j.run_at else (j.blocked_on ->> 'until')::timestamptz end end as until,
+        case
+        when k.kind = 'worker_lost' then w.name
+        when k.kind in ('no_worker', 'queue_paused', 'queue_limit', 'slot') then j.queue
+        else j.blocked_on ->> 'detail' end as detail
+) as b
+where j.state <> 'leased' or w.status not in ('alive', 'draining') or w.seen_at < now() - w.dead_after_ms * interval '1 ms';
+
+create view stepwell.v_audit as
+select a.id, a.at, a.entity_type, a.entity_id, a.sequence, a.step, a.action, a.before, a.after, a.detail,
+       a.actor, a.request_id, a.xid as transaction_id
+from stepwell.audit a;
+
+-- The contract, column by column; docs/sql.md tells the same.
+comment on view stepwell.v_runs is 'Runs as they stand now.';
+comment on column stepwell.v_runs.id is 'UUIDv7 of the run.';
+comment on column stepwell.v_runs.workflow_id is 'The workflows id.';
+comment on column stepwell.v_runs.workflow_name is 'The workflow''s slug at the time.';
+comment on column stepwell.v_runs.version is 'The version of the workflow that it runs.';
+comment on column stepwell.v_runs.status is 'pending, running, waiting, paused, completed, failed, cancelled or timed_out.';
+comment on column stepwell.v_runs.blocked_on is 'Of a waiting or paused run: {kind, since, until, detail}; else null.';
+comment on column stepwell.v_runs.input is 'What went in.';
+comment on column stepwell.v_runs.output is 'What came out, of a run that is over.';
+comment on column stepwell.v_runs.error is '{type, message, step, retryable}, of a run that did not complete.';
+comment on column stepwell.v_runs.labels is 'Words that its caller put on it; {} where there are none.';
+comment on column stepwell.v_runs.priority is '-100 to 100; the highest is next.';
+comment on column stepwell.v_runs.queue is 'The lane of workers that takes it.';
+comment on column stepwell.v_runs.generation is '1 at first; a retry opens the next.';
+comment on column stepwell.v_runs.parent_id is 'The run whose step waits for this one.';
+comment on column stepwell.v_runs.dedupe_key is 'At most one live run of the workflow has it.';
+comment on column stepwell.v_runs.timeout_ms is 'Milliseconds it may take, where its caller said so in place of the workflow.';
+comment on column stepwell.v_runs.created_at is 'When it was asked for.';
+comment on column stepwell.v_runs.started_at is 'When a worker began this generation.';
+comment on column stepwell.v_runs.finished_at is 'When it was over; null until then.';
+comment on column stepwell.v_runs.triggered_by is 'Who asked for it; sql:<role> for stepwell.execute.';
+comment on column stepwell.v_runs.request_id is 'Of the request that made it.';
+comment on column stepwell.v_runs.cancelled_by is 'Who cancelled it.';
+comment on column stepwell.v_runs.cancel_reason is 'Why.';
+comment on column stepwell.v_runs.steps_total is 'Steps of the workflow; the items of maps are not counted.';
+comment on column stepwell.v_runs.steps_done is 'Those of them that are over.';
+comment on column stepwell.v_runs.worker_id is 'The worker that holds it now.';
+
+comment on view stepwell.v_steps is 'Steps in their newest generation, and the items of maps. A step that has not begun has no row.';
+comment on column stepwell.v_steps.run_id is 'The run.';
+comment on column stepwell.v_steps.place is 'Its place in the plan, from 0: the order in which steps may begin.';
+comment on column stepwell.v_steps.item is 'The place in the list, from 0, of an item of a map; null of the step itself.';
+comment on column stepwell.v_steps.name is 'score, or score[17] of an item.';
+comment on column stepwell.v_steps.type is 'The type in the definition.';
+comment on column stepwell.v_steps.status is 'A run''s statuses, and skipped.';
+comment on column stepwell.v_steps.blocked_on is 'Of a waiting step: {kind, since, until, detail}, where kind is delay, signal, child, items or retry; else null.';
+comment on column stepwell.v_steps.generation is 'The run''s generation in which it ran.';
+comment on column stepwell.v_steps.attempt is 'The last attempt begun, from 1; 0 when none was.';
+comment on column stepwell.v_steps.max_attempts is 'How many there may be.';
+comment on column stepwell.v_steps.input is 'What it was called with.';
+comment on column stepwell.v_steps.output is 'What it came to.';
+comment on column stepwell.v_steps.error is '{type, message, step, retryable}.';
+comment on column stepwell.v_steps.started_at is 'When its first attempt began.';
+comment on column stepwell.v_steps.finished_at is 'When it was over.';
+comment on column stepwell.v_steps.duration_ms is 'Milliseconds from the one to the other.';
+comment on column stepwell.v_steps.next_attempt_at is 'When an attempt that failed is made again.';
+comment on column stepwell.v_steps.child_run_id is 'The run that a step of type workflow started.';
+comment on column stepwell.v_steps.worker_id is 'The worker that wrote the row.';
+
+comment on view stepwell.v_workers is 'Worker processes, those that ended included for 30 days.';
+comment on column stepwell.v_workers.id is 'Fresh at each start of the process.';
+comment on column stepwell.v_workers.name is 'For people; the host name by default.';
+comment on column stepwell.v_workers.version is 'Of Stepwell.';
+comment on column stepwell.v_workers.status is 'alive, draining, dead (silent for too long) or gone (stopped in order).';
+comment on column stepwell.v_workers.queues is 'The queues it takes runs from, in its order of preference.';
+comment on column stepwell.v_workers.slots is 'Runs it can hold at once.';
+comment on column stepwell.v_workers.running is 'Runs it holds now.';
+comment on column stepwell.v_workers.registered_at is 'When it started.';
+comment on column stepwell.v_workers.seen_at is 'Its last sign of life.';
+comment on column stepwell.v_workers.ended_at is 'When it was gone or declared dead.';
+comment on column stepwell.v_workers.dead_at is 'When it is declared dead unless it gives a sign before.';
+
+comment on view stepwell.v_queues is 'Queues that have jobs or live workers, or of which somebody decided something.';
+comment on column stepwell.v_queues.name is 'The name.';
+comment on column stepwell.v_queues.ready is 'Runs that are due.';
+comment on column stepwell.v_queues.overdue is 'Runs whose time has come, and that no worker has taken yet.';
+comment on column stepwell.v_queues.depth is 'Both: what waits for workers now. For autoscaling.';
+comment on column stepwell.v_queues.timed is 'Runs that wait for a time.';
+comment on column stepwell.v_queues.parked is 'Runs that wait for a signal, a child or a person.';
+comment on column stepwell.v_queues.leased is 'Runs that workers hold.';
+comment on column stepwell.v_queues.oldest_due is 'When the oldest of the due runs was made, or became due by its time.';
+comment on column stepwell.v_queues.workers is 'Live workers that take runs from it.';
+comment on column stepwell.v_queues.rate is 'Runs taken up in a second, lately, by all workers.';
+comment on column stepwell.v_queues.paused_at is 'Nothing is taken from it since then; null: it is not paused.';
+comment on column stepwell.v_queues.paused_by is 'Who paused it.';
+comment on column stepwell.v_queues.max_running is 'How many of its runs workers may hold at once; null: as many as there are slots.';
+
+comment on view stepwell.v_blocked is 'Every run that does not move, and why.';
+comment on column stepwell.v_blocked.run_id is 'The run.';
+comment on column stepwell.v_blocked.workflow_name is 'The workflow''s slug.';
+comment on column stepwell.v_blocked.queue is 'Its queue.';
+comment on column stepwell.v_blocked.kind is 'run_at, delay, retry: a time; signal, paused: a person; child: another run; queue_paused: somebody paused its queue; no_worker: no live worker takes its queue; queue_limit: its queue allows no more at once; slot: it is due, and a worker takes it when it has a free slot; worker_lost: the worker that holds it is silent. Others may come.';
+comment on column stepwell.v_blocked.since is 'Since when.';
+comment on column stepwell.v_blocked.until is 'Until when at the latest; null: until somebody acts.';
+comment on column stepwell.v_blocked.detail is 'The step, the signal, the child''s id, the queue or the worker''s name.';
+
+comment on view stepwell.v_audit is 'The audit log: every change, never altered.';
+comment on column stepwell.v_audit.id is 'UUIDv7, by the clock of the process that wrote it.';
+comment on column stepwell.v_audit.at is 'When.';
+comment on column stepwell.v_audit.entity_type is 'run, step, agent, workflow, worker, …';
+comment on column stepwell.v_audit.entity_id is 'The entity; of a step its run.';
+comment on column stepwell.v_audit.sequence is '1, 2, 3 … within the entity, without gaps.';
+comment on column stepwell.v_audit.step is 'The step''s name, where it is about one.';
+comment on column stepwell.v_audit.action is 'run.created, step.completed, …';
+comment on column stepwell.v_audit.before is 'What it was, where it changed.';
+comment on column stepwell.v_audit.after is 'What it became.';
+comment on column stepwell.v_audit.detail is 'What else is worth knowing; never payloads.';
+comment on column stepwell.v_audit.actor is 'Who: a key, worker:<id>, sql:<role>, …';
+comment on column stepwell.v_audit.request_id is 'Of the request that carried the word.';
+comment on column stepwell.v_audit.transaction_id is 'The transaction that wrote it.';
+
+comment on function stepwell.execute(text, jsonb, jsonb) is 'Starts a run in the caller''s transaction: it begins if, and only if, that commits. workflow: slug or id. options: version, run_at, priority, queue, labels, timeout_ms, dedupe_key, request_id, traceparent. Returns the id of the run.';
+comment on function stepwell.cancel_run(uuid, text) is 'Cancels a run. Returns its status: cancelled at once where no worker has begun it.';
+comment on function stepwell.retry_run(uuid, jsonb) is 'Opens the next generation of a run that failed, timed out or was cancelled. options: from_step (it and those after it run again) or reset (all do). Returns its status.';
+comment on function stepwell.signal_run(uuid, text, jsonb) is 'Sends a signal, which is kept until a step of the run waits for it. Returns the status of the run.';
+comment on function stepwell.pause_run(uuid) is 'Pauses a run: attempts in flight go on to their end, and nothing new begins. Returns its status.';
+comment on function stepwell.resume_run(uuid) is 'Resumes a paused run; does nothing to one that is not paused. Returns its status.';
+comment on function stepwell.pause_queue(text) is 'Pauses a queue: no worker takes runs from it until it is resumed; what workers hold goes on. Returns paused.';
+comment on function stepwell.resume_queue(text) is 'Resumes a paused queue; does nothing to one that is not paused. Returns active.';
+comment on function stepwell.uuid7_bound(timestamptz) is 'The smallest UUIDv7 of an instant: put it into conditions on ids, and only the days that matter are read.';
+comment on function stepwell.uuid7_time(uuid) is 'The instant that a UUIDv7 holds.';
+
+-- --- roles ----------------------------------------------------------------------------------------
+
+-- Gives the three roles what they may do, as far as they exist. Tables are named one by one: what a later
+-- version adds may hold secrets. Nobody but the owner writes a table.
+create function stepwell.grant_roles() returns text[]
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    readers constant text[] := array['stepwell_reader', 'stepwell_operator', 'stepwell_app'];
+    readable constant text[] := array['run', 'step', 'job', 'inbox', 'audit', 'worker', 'dedupe', 'workflow',
+        'workflow_version', 'migration', 'queue', 'record', 'record_route', 'run_outcome', 'v_runs', 'v_steps', 'v_queues', 'v_workers', 'v_blocked', 'v_audit'];
+    found constant text[] := array(select rolname from pg_roles where rolname = any (readers) order by rolname);
+    grantee text;
+    item text;
+begin
+    foreach grantee in array found loop
+        execute format('grant usage on schema stepwell to %I', grantee);
+        foreach item in array readable loop
+            if to_regclass('stepwell.' || item) is not null then
+                execute format('grant select on stepwell.%I to %I', item, grantee);
+            end if;
+        end loop;
+        -- All of an agent but its credentials.
+        execute format('grant select (%s) on stepwell.agent to %I',
+            (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+             where attrelid = 'stepwell.agent'::regclass and attnum > 0 and not attisdropped
+               and attname <> 'auth_secret'), grantee);
+        execute format('grant execute on function stepwell.uuid7_bound(timestamptz), stepwell.uuid7_time(uuid) to %I', grantee);
+        if grantee <> 'stepwell_reader' then
+            execute format('grant execute on function stepwell.cancel_run(uuid, text), stepwell.retry_run(uuid, jsonb),
+                stepwell.signal_run(uuid, text, jsonb), stepwell.pause_run(uuid), stepwell.resume_run(uuid),
+                stepwell.pause_queue(text), stepwell.resume_queue(text) to %I', grantee);
+        end if;
+        if grantee = 'stepwell_app' then
+            execute format('grant execute on function stepwell.execute(text, jsonb, jsonb) to %I', grantee);
+        end if;
+    end loop;
+    return found;
+end $$;
+comment on function stepwell.grant_roles() is 'Gives the roles stepwell_reader, stepwell_operator and stepwell_app what they may do. Returns those that exist. Run it as the owner of the schema after the roles are made.';
+
+-- Functions are for everybody when they are made, and these are not.
+do $$
+declare
+    made regprocedure;
+begin
+    for made in
+        select p.oid::regprocedure from pg_proc p
+        where p.pronamespace = 'stepwell'::regnamespace and p.proname in (
+            'uuid7', 'uuid7_time', 'limits', 'caller', 'caller_request_id', 'check_options', 'option', 'payload_fault',
+            'refuse', 'refuse_unknown_run', 'say', 'cancel_unbegun', 'send', 'open_generation', 'execute', 'tell', 'stands',
+            'cancel_run', 'pause_run', 'resume_run', 'turn_queue', 'pause_queue', 'resume_queue', 'signal_run', 'retry_run', 'grant_roles')
+    loop
+        execute format('revoke all on function %s from public', made);
+    end loop;
+end $$;
+
+-- Roles belong to the whole server, and not everybody who migrates may make them. Where another
+-- database has made them, or makes them now, they serve this one as well.
+do $$
+declare
+    wanted text;
+begin
+    foreach wanted in array array['stepwell_reader', 'stepwell_operator', 'stepwell_app'] loop
+        continue when exists (select from pg_roles where rolname = wanted);
+        begin
+            execute format('create role %I nologin', wanted);
+        exception
+            when duplicate_object or unique_violation then null;
+            when insufficient_privilege then
+                raise notice 'the role % is for an administrator to make: see docs/sql.md', wanted;
+        end;
+    end loop;
+end $$;
+select stepwell.grant_roles();

@@ -1,0 +1,7 @@
+//! What happens, told as it happens: over server-sent events and over gRPC.
+
+mod grpc;
+mod many;
+mod python;
+mod sse;
+mod stream;

@@ -1,0 +1,9 @@
+//! What happens by the clock, and who hears of what happened: schedules, subscriptions, callbacks.
+
+mod callbacks;
+mod deliveries;
+mod firings;
+mod outages;
+mod receiver;
+mod schedules;
+mod subscriptions;

@@ -1,0 +1,13 @@
+//! The door for SQL, through psql as an operator would use it.
+
+mod agreement;
+mod blocked;
+mod control;
+mod documentation;
+mod execute;
+mod plans;
+mod psql;
+mod queues;
+mod refusals;
+mod roles;
+mod schema;

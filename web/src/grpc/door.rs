@@ -1,0 +1,169 @@
+//! What every call passes: its id, who calls, its log line.
+
+use std::net::IpAddr;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderValue};
+use stepwell_queue::Actor;
+use tonic::body::Body;
+use tonic::codegen::Service;
+use tonic::transport::server::TcpConnectInfo;
+use tower::Layer;
+use tracing::Instrument as _;
+
+use super::status::refuse;
+use crate::App;
+use crate::actor::traceparent;
+use crate::auth::Role;
+use crate::problem::{Fault, Problem};
+use crate::request_id::{self, RequestId};
+
+/// Health and reflection say nothing of anybody's runs.
+const CONTRACT: &str = "/stepwell.";
+
+/// Who sent the call in work.
+#[derive(Clone, Debug)]
+pub(super) struct Caller(pub(super) Actor);
+
+/// Says who calls, and whether they may. The one place where a call is let in.
+///
+/// # Errors
+/// The problem that is the answer for whoever may not come in.
+async fn admit(
+    app: &App,
+    headers: &HeaderMap,
+    from: Option<IpAddr>,
+    method: &str,
+) -> Result<Actor, Problem> {
+    let principal = app.gate.authenticate(headers, from).await?;
+    principal.allow(role(method))?;
+    Ok(Actor {
+        name: principal.name.to_string(),
+        request_id: None,
+        traceparent: traceparent(headers),
+    })
+}
+
+/// The role that a call needs: what only looks on is for everybody.
+fn role(method: &str) -> Role {
+    match method.rsplit('/').next() {
+        Some("GetWorkflowStatus" | "WatchExecution") => Role::Viewer,
+        _ => Role::Operator,
+    }
+}
+
+/// Puts the door before a service.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) app: App,
+}
+
+impl<S> Layer<S> for Door {
+    type Service = Behind<S>;
+
+    fn layer(&self, inner: S) -> Behind<S> {
+        Behind {
+            app: self.app.clone(),
+            inner,
+        }
+    }
+}
+
+/// A service behind the door.
+#[derive(Clone, Debug)]
+pub(super) struct Behind<S> {
+    app: App,
+    inner: S,
+}
+
+impl<S> Service<http::Request<Body>> for Behind<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = http::Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        // The one that is ready goes; its clone stays.
+        let ready = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, ready);
+        pass(self.app.clone(), inner, request).boxed()
+    }
+}
+
+async fn pass<S>(
+    app: App,
+    mut inner: S,
+    mut request: http::Request<Body>,
+) -> Result<http::Response<Body>, S::Error>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>> + Send,
+    S::Future: Send,
+{
+    let begun = Instant::now();
+    let method = request.uri().path().to_owned();
+    let connection = request.extensions().get::<TcpConnectInfo>();
+    let from = connection.and_then(TcpConnectInfo::remote_addr);
+    let from = from.map(|address| address.ip());
+    // The request itself cannot be shared while somebody asks who sent it.
+    let headers = request.headers().clone();
+    let (id, refused) = match RequestId::choose_from(request.headers()) {
+        Ok(id) => (id, None),
+        Err(detail) => {
+            let fault = Fault::parameter(request_id::HEADER, detail);
+            (RequestId::fresh(), Some(Problem::parameters(vec![fault])))
+        }
+    };
+    let span = tracing::info_span!("call", request_id = id.0, method);
+    async {
+        let admitted = match refused {
+            Some(problem) => Err(problem),
+            None if method.starts_with(CONTRACT) => admit(&app, &headers, from, &method).await,
+            None => Ok(Actor::default()),
+        };
+        let mut response = match admitted {
+            Ok(mut actor) => {
+                actor.request_id = Some(id.0.clone());
+                request.extensions_mut().insert(Caller(actor));
+                inner.call(request).await?
+            }
+            Err(problem) => {
+                let actor = Actor {
+                    request_id: Some(id.0.clone()),
+                    ..Actor::default()
+                };
+                refuse(&problem, &actor).into_http()
+            }
+        };
+        if let Ok(value) = HeaderValue::from_str(&id.0) {
+            response.headers_mut().insert(request_id::HEADER, value);
+        }
+        note(&method, &response, begun);
+        Ok(response)
+    }
+    .instrument(span)
+    .await
+}
+
+/// A stream is noted when it begins; how it ends shows in the run's trail.
+fn note(method: &str, response: &http::Response<Body>, begun: Instant) {
+    let status = response.headers().get("grpc-status");
+    let status = status
+        .and_then(|status| status.to_str().ok())
+        .unwrap_or("0");
+    let latency_ms = begun.elapsed().as_secs_f64() * 1_000.0;
+    if method.starts_with(CONTRACT) {
+        tracing::info!(grpc_status = status, latency_ms, "answered");
+    } else {
+        tracing::debug!(grpc_status = status, latency_ms, "answered");
+    }
+}
