@@ -175,7 +175,7 @@ create index job_timed on stepwell.job (queue, run_at) where state = 'timed';
 create table stepwell.inbox (
     id         bigint generated always as identity primary key,
     run_id     uuid not null,
-    kind       text not null check (kind in ('cancel', 'signal', 'pause', 'resume', 'retry', 'child_ended', 'check', 'admitted')),
+    kind       text not null check (kind in ('cancel', 'signal', 'pause', 'resume', 'retry', 'child_ended', 'reported', 'check', 'admitted')),
     payload    json not null default '{}',
     actor      text not null,
     request_id text,
@@ -264,7 +264,9 @@ declare
 begin
     for n in -1 .. days loop
         day := date_trunc('day', now() at time zone 'utc') + make_interval(days => n);
-        foreach parent in array array['run', 'step', 'audit'] loop
+        foreach parent in array array['run', 'step', 'audit', 'result', 'log'] loop
+            -- A later migration makes it.
+            continue when to_regclass('stepwell.' || parent) is null;
             part := parent || '_' || to_char(day, 'YYYYMMDD');
             continue when to_regclass('stepwell.' || part) is not null;
             begin

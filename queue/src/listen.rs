@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::Store;
 use crate::backoff::Backoff;
+use crate::detached::PutUpOn;
 use crate::store::Desk;
 
 /// The one channel of the product.
@@ -23,6 +24,8 @@ pub enum Hint {
     Inbox { run_ids: Vec<Uuid> },
     /// These awaited runs are over.
     Ended { run_ids: Vec<Uuid> },
+    /// Attempts were put up for others on this queue or topic.
+    PutUp { kind: PutUpOn, lane: String },
     /// An agent or workflow changed: caches forget it.
     Changed { entity: String, id: Uuid },
     /// Somebody follows these runs, or (none) everything: whoever changes them is to say so.
@@ -44,6 +47,7 @@ impl Hint {
             Self::Work { queue } => Some(format!("w:{queue}")),
             Self::Inbox { run_ids } => Some(format!("i:{}", listed(run_ids))),
             Self::Ended { run_ids } => Some(format!("e:{}", listed(run_ids))),
+            Self::PutUp { kind, lane } => Some(format!("p:{}:{lane}", kind.as_str())),
             Self::Changed { entity, id } => Some(format!("c:{entity}:{id}")),
             Self::Watching { run_ids } => Some(format!("l:{}", listed(run_ids))),
             Self::Moved { run_ids } => Some(format!("m:{}", listed(run_ids))),
@@ -63,6 +67,13 @@ impl Hint {
             }),
             ("i", list) => ids(list).map(|run_ids| Self::Inbox { run_ids }),
             ("e", list) => ids(list).map(|run_ids| Self::Ended { run_ids }),
+            ("p", rest) => {
+                let (kind, lane) = rest.split_once(':')?;
+                Some(Self::PutUp {
+                    kind: PutUpOn::read(kind)?,
+                    lane: lane.to_owned(),
+                })
+            }
             ("l", "") => Some(Self::Watching {
                 run_ids: Vec::new(),
             }),
@@ -179,6 +190,10 @@ mod tests {
             },
             Hint::Ended {
                 run_ids: ids.clone(),
+            },
+            Hint::PutUp {
+                kind: PutUpOn::Topic,
+                lane: "press.large".into(),
             },
             Hint::Watching {
                 run_ids: ids.clone(),

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::counters::Counters;
+use crate::detached::PutUpOn;
 use crate::link::Link;
 use crate::listen::{CHANNEL, Hint};
 
@@ -33,6 +34,7 @@ struct Outbox {
     inboxes: BTreeSet<Uuid>,
     ended: BTreeSet<Uuid>,
     changed: BTreeSet<(String, Uuid)>,
+    put_up: BTreeSet<(PutUpOn, String)>,
     watching: BTreeSet<Uuid>,
     moved: BTreeSet<Uuid>,
     /// Said of everything and not of single runs.
@@ -46,6 +48,7 @@ impl Outbox {
             && self.inboxes.is_empty()
             && self.ended.is_empty()
             && self.changed.is_empty()
+            && self.put_up.is_empty()
             && self.watching.is_empty()
             && self.moved.is_empty()
             && !self.watching_all
@@ -65,6 +68,9 @@ impl Outbox {
             Hint::Ended { run_ids } => keep(&mut self.ended, run_ids),
             Hint::Changed { entity, id } => {
                 self.changed.insert((entity.clone(), *id));
+            }
+            Hint::PutUp { kind, lane } => {
+                self.put_up.insert((*kind, lane.clone()));
             }
             Hint::Watching { run_ids } if run_ids.is_empty() => self.watching_all = true,
             Hint::Watching { run_ids } => keep(&mut self.watching, run_ids),
@@ -87,9 +93,14 @@ impl Outbox {
             .changed
             .into_iter()
             .map(|(entity, id)| Hint::Changed { entity, id });
+        let put_up = self
+            .put_up
+            .into_iter()
+            .map(|(kind, lane)| Hint::PutUp { kind, lane });
         let all = |said: bool, hint: fn(Vec<Uuid>) -> Hint| said.then(|| hint(Vec::new()));
         queues
             .chain(changed)
+            .chain(put_up)
             .chain(all(self.watching_all, |run_ids| Hint::Watching { run_ids }))
             .chain(all(self.moved_any, |run_ids| Hint::Moved { run_ids }))
             .chain(chunked(self.watching, |run_ids| Hint::Watching { run_ids }))

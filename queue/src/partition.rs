@@ -75,7 +75,9 @@ impl Store {
         let row = sqlx::query!(
             r#"select exists (select from stepwell.run_default) as "run!",
                       exists (select from stepwell.step_default) as "step!",
-                      exists (select from stepwell.audit_default) as "audit!""#
+                      exists (select from stepwell.audit_default) as "audit!",
+                      exists (select from stepwell.result_default) as "result!",
+                      exists (select from stepwell.log_default) as "log!""#
         )
         .fetch_one(&self.pool)
         .await?;
@@ -83,6 +85,8 @@ impl Store {
             (row.run, "run_default"),
             (row.step, "step_default"),
             (row.audit, "audit_default"),
+            (row.result, "result_default"),
+            (row.log, "log_default"),
         ];
         let used = tables.into_iter().filter(|(used, _)| *used);
         Ok(used.map(|(_, name)| name.to_owned()).collect())

@@ -41,7 +41,7 @@ impl Store {
         } = self.options.retention;
         let groups = [
             Group {
-                parents: &["run", "step"],
+                parents: &["run", "step", "result", "log"],
                 days: run_days,
             },
             Group {

@@ -70,6 +70,8 @@ pub struct Store {
     pub(crate) workflows: Arc<crate::workflow::Cache>,
     pub(crate) keys: crate::key::Seen,
     pub(crate) ends: Arc<crate::run::Ends>,
+    pub(crate) signer: Arc<tokio::sync::OnceCell<crate::token::Signer>>,
+    pub(crate) log: Arc<crate::log::Writer>,
     pub(crate) feed: Arc<crate::feed::Feed>,
 }
 
@@ -130,6 +132,8 @@ impl Store {
             workflows: Arc::default(),
             keys: crate::key::Seen::default(),
             ends: Arc::default(),
+            signer: Arc::default(),
+            log: Arc::default(),
             feed: Arc::default(),
         })
     }

@@ -40,7 +40,9 @@ impl Up {
         let process = self.process.over(file.process).resolve();
         let auth = self.auth.over(file.auth).resolve()?;
         let server = self.server.over(file.server).resolve(auth.is_open())?;
-        let worker = self.worker.over(file.worker).resolve(true, process.grace)?;
+        let worker = self.worker.over(file.worker);
+        let elsewhere = worker.public_url.is_some();
+        let worker = worker.resolve(true, process.grace)?;
         let mut database = self.database.over(file.database).resolve()?;
         let embedded = self.embedded.over(file.embedded);
         let stop = shutdown::install()?;
@@ -64,6 +66,7 @@ impl Up {
             server,
             auth,
             worker,
+            elsewhere,
             process,
             database,
             json: given.json,
@@ -81,6 +84,8 @@ struct Parts {
     server: server::Server,
     auth: auth::Auth,
     worker: stepwell::worker::WorkerSettings,
+    /// Whether agents reach the API by another address than it listens on.
+    elsewhere: bool,
     process: process::Process,
     database: database::Database,
     json: bool,
@@ -105,7 +110,11 @@ impl Parts {
         )
         .await?;
         let grpc = parts::bind_grpc(self.server, &self.process, &bound, stop)?;
-        let runtime = parts::worker(self.worker, &store)?;
+        let mut worker = self.worker;
+        if !self.elsewhere {
+            worker.public_url = format!("http://{}", reachable(bound.address()));
+        }
+        let runtime = parts::worker(worker, &store)?;
         measure::worker(&bound.app().metrics, &runtime);
         announce(&bound, &grpc, private.as_deref(), self.json)?;
         let working = async {
@@ -131,6 +140,17 @@ impl Parts {
             },
         }
     }
+}
+
+/// Returns an address by which this machine reaches what listens here.
+fn reachable(mut listening: std::net::SocketAddr) -> std::net::SocketAddr {
+    if listening.ip().is_unspecified() {
+        listening.set_ip(match listening {
+            std::net::SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    listening
 }
 
 /// Brings the schema to this version; waits a little for a server that is starting.

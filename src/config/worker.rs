@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use stepwell::queue::new_run::DEFAULT_QUEUE;
 use stepwell::worker::settings::{
-    DEAD_AFTER_DEFAULT, HEARTBEAT_DEFAULT, POLL_DEFAULT, SLOTS_DEFAULT, STEP_TIMEOUT_DEFAULT,
-    WorkerSettings,
+    DEAD_AFTER_DEFAULT, HEARTBEAT_DEFAULT, POLL_DEFAULT, PUBLIC_URL_DEFAULT, SLOTS_DEFAULT,
+    STEP_TIMEOUT_DEFAULT, WorkerSettings,
 };
 
 use super::Mistake;
@@ -48,6 +48,10 @@ pub(crate) struct Layer {
     /// Whether steps may call private and loopback addresses [default: false; true in `up`].
     #[arg(long, env = "STEPWELL_WORKER_ALLOW_PRIVATE", value_name = "BOOL")]
     pub(crate) allow_private: Option<bool>,
+    /// Where agents reach the API when they call back [default: http://127.0.0.1:8080; in `up` where
+    /// it listens].
+    #[arg(long, env = "STEPWELL_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
 }
 
 impl Layer {
@@ -60,6 +64,7 @@ impl Layer {
             dead_after_ms: self.dead_after_ms.or(lower.dead_after_ms),
             poll_ms: self.poll_ms.or(lower.poll_ms),
             allow_private: self.allow_private.or(lower.allow_private),
+            public_url: self.public_url.or(lower.public_url),
         }
     }
 
@@ -106,6 +111,9 @@ impl Layer {
             grace,
             step_timeout: STEP_TIMEOUT_DEFAULT,
             allow_private_networks: self.allow_private.unwrap_or(allow_private_default),
+            public_url: self
+                .public_url
+                .unwrap_or_else(|| PUBLIC_URL_DEFAULT.to_owned()),
         })
     }
 }

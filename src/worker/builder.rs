@@ -106,6 +106,7 @@ impl Builder {
             tasks: self.tasks,
             seats: Seats::new(self.store.clone()),
             timeout: self.settings.step_timeout,
+            public_url: self.settings.public_url.trim_end_matches('/').to_owned(),
             metrics: Arc::clone(&metrics),
         };
         Ok(Runtime {

@@ -12,7 +12,7 @@ pub struct Metrics {
     runs_finished: [AtomicU64; 4],
     steps_finished: [AtomicU64; 5],
     attempts_started: AtomicU64,
-    attempts_ended: [AtomicU64; 4],
+    attempts_ended: [AtomicU64; 5],
 }
 
 /// The counters at one moment.
@@ -28,12 +28,12 @@ pub struct Reading {
     pub steps_finished: [(&'static str, u64); 5],
     pub attempts_started: u64,
     /// Attempts that ended, by outcome.
-    pub attempts_ended: [(&'static str, u64); 4],
+    pub attempts_ended: [(&'static str, u64); 5],
 }
 
 const RUN_WORDS: [&str; 4] = ["completed", "failed", "cancelled", "timed_out"];
 const STEP_WORDS: [&str; 5] = ["completed", "failed", "cancelled", "timed_out", "skipped"];
-const ATTEMPT_WORDS: [&str; 4] = ["completed", "failed", "timed_out", "deferred"];
+const ATTEMPT_WORDS: [&str; 5] = ["completed", "failed", "timed_out", "detached", "deferred"];
 
 impl Metrics {
     /// Reads all counters.
@@ -73,7 +73,8 @@ impl Metrics {
             Outcome::Completed(_) => 0,
             Outcome::Failed { .. } => 1,
             Outcome::TimedOut { .. } => 2,
-            Outcome::Busy { .. } => 3,
+            Outcome::Detached { .. } => 3,
+            Outcome::Busy { .. } => 4,
         };
         self.attempts_ended[slot].fetch_add(1, Ordering::Relaxed);
     }

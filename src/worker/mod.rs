@@ -26,6 +26,7 @@
 mod builder;
 mod context;
 mod delivery;
+mod detached;
 mod driver;
 pub mod metrics;
 mod outbound;
@@ -41,4 +42,4 @@ pub use builder::{Builder, RuntimeError};
 pub use metrics::Metrics;
 pub use runtime::Runtime;
 pub use settings::WorkerSettings;
-pub use tasks::{TaskCall, TaskError};
+pub use tasks::{Level, TaskCall, TaskError};

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::builder::{Builder, RuntimeError};
 use super::context::{Context, Stages};
 use super::delivery;
+use super::detached;
 use super::metrics::Metrics;
 use super::settings::WorkerSettings;
 use super::stack;
@@ -147,13 +148,25 @@ impl Runtime {
         tracing::info!(%worker_id, queues = ?self.settings.queues, "the worker is ready");
         let drivers = TaskTracker::new();
         let ended = {
-            let mut working = std::pin::pin!(stack::work(
-                backend,
+            let driving = Box::pin(async {
+                let (context, drivers) = (Arc::clone(&context), drivers.clone());
+                let (slots, stop) = (self.settings.slots, stop_claiming.clone());
+                stack::work(backend, context, drivers, slots, stop).await;
+                if !stop_claiming.is_cancelled() {
+                    // The backend broke, and all that this worker does ends with it.
+                    stages.dropped.cancel();
+                    stop_claiming.cancel();
+                }
+            });
+            let making = Box::pin(detached::work(
                 Arc::clone(&context),
-                drivers.clone(),
                 self.settings.slots,
+                self.settings.poll,
                 stop_claiming.clone(),
             ));
+            let mut working = std::pin::pin!(async {
+                tokio::join!(driving, making);
+            });
             tokio::select! {
                 // The backend broke: what it had is dropped, and a new one may do better.
                 () = &mut working => {
@@ -249,6 +262,12 @@ impl Runtime {
             tracing::error!("a driver outlived its worker");
             return;
         };
+        if tokio::time::timeout(FAREWELL, context.store.flush_logs())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the last lines of steps' logs could not be kept");
+        }
         if tokio::time::timeout(FAREWELL, context.worker.retire())
             .await
             .is_err()

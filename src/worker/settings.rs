@@ -19,6 +19,9 @@ pub const GRACE_DEFAULT: Duration = Duration::from_secs(30);
 /// The longest one attempt may take when neither its step nor its agent says so.
 pub const STEP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 
+/// Where the API listens when nothing else is said.
+pub const PUBLIC_URL_DEFAULT: &str = "http://127.0.0.1:8080";
+
 /// How a worker behaves.
 #[derive(Clone, Debug)]
 pub struct WorkerSettings {
@@ -42,6 +45,8 @@ pub struct WorkerSettings {
     /// Whether steps may call loopback, private, link-local and other addresses that are not
     /// public. Off by default: definitions are data, and must not reach what only the worker can.
     pub allow_private_networks: bool,
+    /// Where agents reach the API when they call back, such as `https://stepwell.example.com`.
+    pub public_url: String,
 }
 
 impl Default for WorkerSettings {
@@ -56,6 +61,7 @@ impl Default for WorkerSettings {
             grace: GRACE_DEFAULT,
             step_timeout: STEP_TIMEOUT_DEFAULT,
             allow_private_networks: false,
+            public_url: PUBLIC_URL_DEFAULT.to_owned(),
         }
     }
 }
@@ -86,6 +92,12 @@ impl WorkerSettings {
             faults.push(format!(
                 "`dead_after` ({:?}) must be at least three times `heartbeat` ({:?})",
                 self.dead_after, self.heartbeat
+            ));
+        }
+        if !matches!(url::Url::parse(&self.public_url), Ok(url) if url.has_host()) {
+            faults.push(format!(
+                "`public_url` is {:?}: it must be a URL such as {PUBLIC_URL_DEFAULT}",
+                self.public_url
             ));
         }
         faults

@@ -15,6 +15,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use stepwell_queue::Store;
+pub use stepwell_queue::log::Level;
+use stepwell_queue::log::Line;
 use stepwell_workflow::Failure;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -34,6 +37,7 @@ pub struct TaskCall {
     pub input: Arc<Value>,
     /// Cancelled when the attempt is over, however it ended.
     pub cancelled: CancellationToken,
+    pub(crate) store: Store,
 }
 
 impl TaskCall {
@@ -41,6 +45,19 @@ impl TaskCall {
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         format!("{}/{}/{}", self.run_id, self.step, self.generation)
+    }
+
+    /// Writes a line into the run's log (`GET /api/v1/runs/{id}/logs`). Never waits; lines are kept
+    /// within the bounds of a step and a run, and those of a worker that is killed may be lost.
+    pub fn log(&self, level: Level, message: impl Into<String>) {
+        self.store.log(Line {
+            run_id: self.run_id,
+            step: self.step.clone(),
+            attempt: self.attempt,
+            level,
+            at: chrono::Utc::now(),
+            message: message.into(),
+        });
     }
 }
 

@@ -14,6 +14,7 @@
 mod api;
 mod auth;
 mod command;
+mod detached;
 mod durability;
 mod engine;
 mod events;

@@ -1,6 +1,7 @@
 //! What every request passes first and every answer last: its id, who sent it and whether they may,
 //! its log line, its measurement, the limits on time and number, and the net under panics.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,10 +57,16 @@ impl Door {
                 ));
             }
         };
-        self.admit(req, depot).await?;
+        let needed = self.admit(req, depot).await?;
         let work = AssertUnwindSafe(ctrl.call_next(req, depot, res)).catch_unwind();
         match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => {
+                // A token that was never given out is a failed attempt like any other.
+                if needed == Need::OwnToken && res.status_code == Some(StatusCode::NOT_FOUND) {
+                    self.app.gate.failed(address(req)).await?;
+                }
+                Ok(())
+            }
             Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", words(&*panic)))),
             Err(_) => Err(Problem::new(
                 Kind::TimedOut,
@@ -72,23 +79,28 @@ impl Door {
 impl Door {
     /// Finds out who asks, and whether they may. The route decides and not the path: a path can be
     /// written in many ways.
-    async fn admit(&self, req: &Request, depot: &mut Depot) -> Result<(), Problem> {
+    async fn admit(&self, req: &Request, depot: &mut Depot) -> Result<Need, Problem> {
         let needed = match req.matched_path() {
             "" => policy::needed_by_stranger(req.uri().path()),
             route => policy::needed(req.method(), route),
         };
         let Need::Role(role) = needed else {
             depot.insert_typed(Principal::anonymous());
-            return Ok(());
+            return Ok(needed);
         };
-        let from = req.remote_addr().clone().into_std().map(|from| from.ip());
+        let from = address(req);
         let gate = &self.app.gate;
         let principal = gate.authenticate(req.headers(), from).await?;
         depot.insert_typed(principal.clone());
         tracing::Span::current().record("actor", &*principal.name);
         principal.allow(role)?;
-        Ok(())
+        Ok(needed)
     }
+}
+
+/// Returns where a request came from.
+fn address(req: &Request) -> Option<IpAddr> {
+    req.remote_addr().clone().into_std().map(|from| from.ip())
 }
 
 #[async_trait]

@@ -11,11 +11,13 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod body;
+pub mod callbacks;
 pub mod clock;
 pub mod door;
 pub mod etag;
 pub mod events;
 pub mod example;
+pub mod external;
 pub mod extract;
 pub mod grpc;
 pub mod head;
@@ -61,6 +63,8 @@ pub fn api() -> Router {
             .push(agents::routes())
             .push(workflows::routes())
             .push(runs::routes())
+            .push(callbacks::routes())
+            .push(external::routes())
             .push(records::routes())
             .push(queues::routes())
             .push(workers::routes())

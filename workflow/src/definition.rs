@@ -64,6 +64,8 @@ pub struct StepDefinition {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub delivery: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub queue: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub compensate: Option<CompensationDefinition>,
 }
 

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::retry::RetryPolicy;
-use crate::{Failure, StepKey};
+use crate::{Failure, StepKey, Time};
 
 /// Something that happened, in the order in which the driver heard of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,16 @@ pub enum Event {
     /// An attempt came to its end.
     Outcome {
         key: StepKey,
+        attempt: u32,
+        /// The policy of the agent that was called, where there was one.
+        agent_policy: Option<Arc<RetryPolicy>>,
+        outcome: Outcome,
+    },
+    /// The result of an attempt that was made elsewhere: by another worker, by somebody who polls for
+    /// work, or by an agent that called back.
+    Reported {
+        key: StepKey,
+        generation: i32,
         attempt: u32,
         /// The policy of the agent that was called, where there was one.
         agent_policy: Option<Arc<RetryPolicy>>,
@@ -97,6 +108,10 @@ pub enum Outcome {
     TimedOut {
         after: Duration,
     },
+    /// The agent finishes later, and calls back until then.
+    Detached {
+        until: Time,
+    },
     /// It was not made, because whoever was to be called has enough to do: it is made later, and
     /// does not count.
     Busy {
@@ -111,6 +126,18 @@ pub enum Effect {
     Start(Attempt),
     /// Drop this attempt's future; no outcome is awaited.
     Abort(StepKey),
+    /// Drop this attempt's future: its result came by another way.
+    Forget(StepKey),
+    /// Put this attempt up for others to make, in the same commit.
+    Detach {
+        attempt: Attempt,
+        /// Whose workers make it; `None`: those of the run's own queue.
+        queue: Option<Arc<str>>,
+        /// Whether it may be made once at most.
+        once: bool,
+    },
+    /// Take an attempt back that is made elsewhere, in the same commit: nobody waits for it.
+    Recall(StepKey),
     /// Look whether this run can be started, and answer with [`Event::ChildStarted`] or
     /// [`Event::ChildRefused`] before the next commit, which inserts it.
     StartChild {
@@ -143,7 +170,8 @@ pub struct Attempt {
 }
 
 /// What to call, with everything filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Call {
     Agent {
         agent: Arc<str>,
@@ -159,6 +187,11 @@ pub enum Call {
     },
     Task {
         task: Arc<str>,
+        input: Arc<Value>,
+    },
+    /// Nothing: somebody polls for work on this topic.
+    External {
+        topic: Arc<str>,
         input: Arc<Value>,
     },
 }

@@ -24,6 +24,8 @@ pub const DEFINITION_BYTES_MAX: usize = 1 << 20;
 pub const TITLE_CHARS_MAX: usize = 200;
 /// Characters of the name of a step, signal or task: a word, and part of an audit record.
 pub const NAME_CHARS_MAX: usize = 64;
+/// Characters of the name of a queue or topic: what the API takes for the queue of a run.
+pub const LANE_CHARS_MAX: usize = 64;
 /// Items of a map: their results are held in memory by one driver while the map runs.
 pub const MAP_ITEMS_MAX: usize = 10_000;
 /// Bytes of one payload (input, output, body): a row that Postgres still handles well.

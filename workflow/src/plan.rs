@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Time;
 use crate::expression::{Expression, Template};
 use crate::retry::RetryPolicy;
+use crate::state::planned;
 use crate::validate::{Finding, Findings};
+use crate::{StepKey, Time};
 
 pub use approval::{Approval, Refusal};
 pub(crate) use compile::compile;
@@ -70,10 +71,23 @@ pub struct PlannedStep {
     pub timeout: Option<Duration>,
     pub on_error: OnError,
     pub delivery: Delivery,
+    pub lane: Lane,
     /// Its compensation.
     pub undo: Option<StepNo>,
     /// The step that it compensates.
     pub undoes: Option<StepNo>,
+}
+
+/// Who makes the attempts of a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Lane {
+    /// The worker that drives the run.
+    #[default]
+    Here,
+    /// Any worker of the run's own queue.
+    Shared,
+    /// Any worker of this queue.
+    Queue(Arc<str>),
 }
 
 /// What the failure of a step does to its run.
@@ -137,6 +151,11 @@ pub enum Kind {
         task: Arc<str>,
         input: Template,
     },
+    /// Work that somebody outside polls for.
+    External {
+        topic: Arc<str>,
+        input: Template,
+    },
     /// Tells the world.
     Emit {
         event: Arc<str>,
@@ -193,11 +212,30 @@ impl PlannedStep {
     pub fn max_attempts(&self) -> u32 {
         let own = self.retry.as_ref().map(|policy| policy.max_attempts);
         match self.kind {
-            Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
+            Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } | Kind::External { .. } => {
                 own.unwrap_or_else(|| RetryPolicy::default().max_attempts)
             }
             Kind::Workflow { .. } => own.unwrap_or(1),
             _ => 1,
+        }
+    }
+}
+
+impl PlannedStep {
+    /// Says whether its attempts are put up for others to make.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        self.lane != Lane::Here || matches!(self.kind, Kind::External { .. })
+    }
+
+    /// Returns the topic or the queue that its attempts are put up on; `None`: they are made where
+    /// the run is, or on its own queue.
+    #[must_use]
+    pub fn put_up_on(&self) -> Option<&str> {
+        match (&self.kind, &self.lane) {
+            (Kind::External { topic, .. }, _) => Some(topic),
+            (_, Lane::Queue(queue)) => Some(queue),
+            _ => None,
         }
     }
 }
@@ -220,6 +258,22 @@ impl Plan {
             .as_ref()
             .map(|schema| crate::validate::violations(schema, input))
             .unwrap_or_default()
+    }
+
+    /// Returns the agent that a step or item calls.
+    #[must_use]
+    pub fn agent(&self, key: StepKey) -> Option<&Arc<str>> {
+        self.steps.get(usize::from(key.step))?;
+        match &planned(self, key).kind {
+            Kind::Agent { agent, .. } => Some(agent),
+            _ => None,
+        }
+    }
+
+    /// Says whether a step or item is put up for others to make.
+    #[must_use]
+    pub fn is_detached(&self, key: StepKey) -> bool {
+        planned(self, key).is_detached()
     }
 
     /// Returns the step of the workflow with this name.

@@ -27,6 +27,7 @@ pub(super) fn failed(run: Unreadable) -> Changes {
             actor: None,
             request_id: None,
         }],
+        recalls_all: true,
         sequence,
         end: Some(End::Finished {
             status: RunStatus::Failed,
@@ -48,7 +49,9 @@ pub(super) async fn drop_jobs(
     run_ids: &[Uuid],
 ) -> Result<(), Error> {
     sqlx::query!(
-        "delete from stepwell.job where run_id = any ($1) and worker_id = $2",
+        "with jobs as (
+             delete from stepwell.job where run_id = any ($1) and worker_id = $2 returning run_id)
+         delete from stepwell.detached d using jobs j where d.run_id = j.run_id",
         run_ids,
         worker_id
     )

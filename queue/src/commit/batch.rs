@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::rows::{JobChange, MessageRow, Rows, StepRow, Turn};
 use crate::NewRun;
 use crate::audit::AuditColumns;
+use crate::detached::DetachedRows;
 
 /// Everything that one statement writes.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(super) struct Batch<'a> {
     pub(super) consumed: Vec<i64>,
     pub(super) messages: MessageColumns<'a>,
     pub(super) children: Vec<&'a NewRun>,
+    /// Of the runs that change what others make.
+    pub(super) detached: Vec<(Uuid, &'a DetachedRows)>,
     /// Runs that end with it and give a place back.
     pub(super) leaving: Vec<Uuid>,
     pub(super) drivers: usize,
@@ -98,6 +101,9 @@ impl<'a> Batch<'a> {
             }
             batch.consumed.extend_from_slice(&rows.consumed);
             batch.children.extend(&rows.children);
+            if !rows.detached.is_empty() {
+                batch.detached.push((rows.run_id, &rows.detached));
+            }
             batch.leaving.extend(rows.placed.then_some(rows.run_id));
             messages.extend(&rows.messages);
             if let Some(change) = &rows.change {

@@ -31,7 +31,11 @@ const RECORD_BYTES: usize = 224;
 /// Whether a batch is better written here.
 pub(super) fn is_for(batch: &Batch<'_>) -> bool {
     let rows = batch.inserts.run_id.len() + batch.records.id.len();
-    rows >= ROWS_MIN && batch.is_lean() && batch.children.is_empty() && batch.leaving.is_empty()
+    rows >= ROWS_MIN
+        && batch.is_lean()
+        && batch.children.is_empty()
+        && batch.leaving.is_empty()
+        && batch.detached.is_empty()
 }
 
 /// Writes the batch in a transaction that holds the worker's row against being marked dead (D4).

@@ -9,6 +9,7 @@ use super::rows::{JobChange, MessageRow, Rows, StepRow, Turn};
 use super::{Changes, End};
 use crate::Actor;
 use crate::audit::AuditRow;
+use crate::detached::{DetachedRows, PutUpRow, place};
 use crate::inbox::{Word, word};
 use crate::text::clean;
 
@@ -23,6 +24,9 @@ pub(super) fn encode(changes: Changes) -> Rows {
         started_at,
         children,
         messages,
+        put_up,
+        recalled,
+        recalls_all,
         sequence,
         end,
         placed,
@@ -84,6 +88,11 @@ pub(super) fn encode(changes: Changes) -> Rows {
         records: records.into_iter().map(AuditRow::of).collect(),
         consumed,
         children,
+        detached: DetachedRows {
+            put_up: put_up.into_iter().map(PutUpRow::of).collect(),
+            recalled: recalled.into_iter().map(place).collect(),
+            recalls_all,
+        },
         messages,
         placed: placed && change.turn == Turn::Finished,
         change: (!untouched).then_some(change),
@@ -101,6 +110,7 @@ pub(super) fn broken(run_id: Uuid) -> Rows {
         records: Vec::new(),
         consumed: Vec::new(),
         children: Vec::new(),
+        detached: DetachedRows::default(),
         messages: Vec::new(),
         placed: false,
         change: Some(JobChange {

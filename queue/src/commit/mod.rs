@@ -18,11 +18,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use stepwell_workflow::snapshot::Parent;
-use stepwell_workflow::{BlockedOn, Failure, Record, RunStatus, StepSnapshot, Time};
+use stepwell_workflow::{BlockedOn, Failure, Record, RunStatus, StepKey, StepSnapshot, Time};
 use uuid::Uuid;
 
 pub(crate) use lane::Lanes;
 
+use crate::detached::PutUp;
 use crate::inbox::Word;
 use crate::{Actor, NewRun};
 
@@ -40,6 +41,12 @@ pub struct Changes {
     pub children: Vec<NewRun>,
     /// Messages to other runs (cancel a child).
     pub messages: Vec<(Uuid, Word, Actor)>,
+    /// Attempts that others are to make.
+    pub put_up: Vec<PutUp>,
+    /// Attempts that others make and nobody waits for any more.
+    pub recalled: Vec<StepKey>,
+    /// Nobody waits for any of them.
+    pub recalls_all: bool,
     /// The number of the last record, those of earlier commits included.
     pub sequence: i64,
     /// `None`: the driver keeps the job.

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::NewRun;
 use crate::audit::AuditRow;
+use crate::detached::DetachedRows;
 
 /// What one driver wants written.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(crate) struct Rows {
     pub(super) records: Vec<AuditRow>,
     pub(super) consumed: Vec<i64>,
     pub(super) children: Vec<NewRun>,
+    pub(super) detached: DetachedRows,
     pub(super) messages: Vec<MessageRow>,
     /// Whether the run ends and gives a place back.
     pub(super) placed: bool,
@@ -139,7 +141,7 @@ impl Rows {
             .change
             .as_ref()
             .map_or(0, |c| size(&c.output) + size(&c.error));
-        steps + records + messages + children + ended
+        steps + records + messages + children + ended + self.detached.weight()
     }
 
     /// Whether the driver lets go of its run.
@@ -154,6 +156,10 @@ impl Rows {
 
     /// Returns the number of rows, all tables together.
     pub(super) fn count(&self) -> usize {
-        1 + self.steps.len() + self.records.len() + self.messages.len() + self.children.len()
+        1 + self.steps.len()
+            + self.records.len()
+            + self.messages.len()
+            + self.children.len()
+            + self.detached.count()
     }
 }

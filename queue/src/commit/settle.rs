@@ -154,6 +154,9 @@ fn announce(life: &Life, batch: &Batch<'_>, written: Written) {
             "step rows to be updated were missing"
         );
     }
+    for (kind, lane) in written.put_up {
+        life.store.announce(Hint::PutUp { kind, lane });
+    }
     let children = batch.children.iter().map(|child| child.id);
     let changed = batch.records.entity_id.iter().copied();
     life.store.tell_watchers(changed.chain(children));

@@ -1,10 +1,13 @@
 //! The statements of the group commit.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::batch::Batch;
 use super::copy;
+use crate::detached::{self, PutUpOn};
 use crate::enqueue::{RunColumns, insert_runs};
 use crate::place;
 
@@ -21,12 +24,14 @@ pub(super) struct Written {
     pub(super) due: Vec<String>,
     /// Runs that got a message while a driver holds them.
     pub(super) told: Vec<Uuid>,
+    /// Where attempts were put up for others.
+    pub(super) put_up: BTreeSet<(PutUpOn, String)>,
     /// Concurrency keys under which places became free.
     pub(super) left: Vec<place::Key>,
 }
 
-/// Writes a batch: one statement; a transaction when new runs come with it, places are given
-/// back, or there are many rows.
+/// Writes a batch: one statement; a transaction when new runs or attempts for others come with it,
+/// places are given back, or there are many rows.
 /// `prompt`: the connection keeps no small write back, so that COPY is worth it.
 pub(super) async fn write(
     connection: &mut PgConnection,
@@ -38,7 +43,7 @@ pub(super) async fn write(
     if prompt && copy::is_for(batch) {
         return copy::write(connection, worker_id, epoch, batch).await;
     }
-    if batch.children.is_empty() && batch.leaving.is_empty() {
+    if batch.children.is_empty() && batch.leaving.is_empty() && batch.detached.is_empty() {
         return statement(connection, worker_id, epoch, batch).await;
     }
     let mut transaction = connection.begin().await?;
@@ -51,6 +56,9 @@ pub(super) async fn write(
         }
         if !batch.leaving.is_empty() {
             written.left = place::leave(&mut transaction, &batch.leaving).await?;
+        }
+        if !batch.detached.is_empty() {
+            written.put_up = detached::write(&mut transaction, &batch.detached).await?;
         }
         transaction.commit().await?;
         let queues = batch.children.iter().map(|child| child.queue.to_string());
@@ -308,6 +316,7 @@ async fn full(
         ended: row.ended,
         due: row.due,
         told: row.told,
+        put_up: BTreeSet::new(),
         left: Vec::new(),
     })
 }

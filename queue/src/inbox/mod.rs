@@ -50,6 +50,8 @@ pub enum Word {
         from_step: Option<String>,
         reset: bool,
     },
+    /// What an attempt came to that was made elsewhere.
+    Reported(crate::detached::Report),
     /// The run came by a door that knows no JSON Schema: its input is checked before it begins.
     Check,
     /// The run has its place under its concurrency key.

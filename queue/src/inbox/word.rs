@@ -6,6 +6,7 @@ use stepwell_workflow::Failure;
 use uuid::Uuid;
 
 use super::Word;
+use crate::detached::Report;
 
 #[derive(Serialize, Deserialize)]
 struct Cancel {
@@ -53,6 +54,7 @@ pub(crate) fn encode(word: Word) -> (&'static str, String) {
         Word::Resume => ("resume", "{}".to_owned()),
         Word::Admitted => ("admitted", "{}".to_owned()),
         Word::Retry { from_step, reset } => ("retry", json(Retry { from_step, reset })),
+        Word::Reported(report) => ("reported", report.to_json()),
         Word::Check => ("check", "{}".to_owned()),
         Word::ChildEnded {
             step,
@@ -95,6 +97,7 @@ pub(super) fn decode(kind: &str, payload: &str) -> Result<Word, String> {
             let Retry { from_step, reset } = read(payload)?;
             Word::Retry { from_step, reset }
         }
+        "reported" => Word::Reported(Report::of_json(payload)?),
         "check" => Word::Check,
         "admitted" => Word::Admitted,
         "child_ended" => {

@@ -4,7 +4,8 @@ mod page;
 
 use serde_json::value::RawValue;
 use sqlx::types::Json;
-use stepwell_workflow::{RunStatus, StepStatus, Time};
+use stepwell_workflow::plan::{Kind, PlannedStep};
+use stepwell_workflow::{Plan, RunStatus, StepStatus, Time};
 use uuid::Uuid;
 
 use super::standing::run_status;
@@ -41,8 +42,8 @@ pub struct RunStep {
     pub wake_at: Option<Time>,
     pub child_run_id: Option<Uuid>,
     pub worker_id: Option<Uuid>,
-    /// The signal that a `wait` waits for.
-    pub signal: Option<String>,
+    /// The signal, the topic or the queue that it waits for, or its items do.
+    pub awaits: Option<String>,
 }
 
 /// One page.
@@ -108,7 +109,7 @@ impl Store {
                 status: step_status(&row.status).ok_or_else(|| {
                     Error::Corrupt(format!("run {run_id}: step status {}", row.status))
                 })?,
-                signal: page::signal(&planned.plan, row.step),
+                awaits: page::awaits(&planned.plan, row.step),
                 name: row.name,
                 kind: row.kind,
                 generation: row.generation,
@@ -135,7 +136,30 @@ impl Store {
             },
         };
         let limit = usize::try_from(limit).unwrap_or(0);
-        Ok(Some(page::fill(begun, start, limit, &absent)))
+        let mut page = page::fill(begun, start, limit, &absent);
+        self.add_policies(&planned.plan, &mut page.steps).await;
+        Ok(Some(page))
+    }
+
+    /// Shows how many attempts the agents allow that have not been called yet. What is not known
+    /// keeps the default.
+    async fn add_policies(&self, plan: &Plan, steps: &mut [RunStep]) {
+        for step in steps.iter_mut().filter(|step| step.attempt == 0) {
+            let planned = usize::try_from(step.place.step)
+                .ok()
+                .and_then(|n| plan.steps.get(n));
+            let Some(PlannedStep {
+                kind: Kind::Agent { agent, .. },
+                retry: None,
+                ..
+            }) = planned
+            else {
+                continue;
+            };
+            if let Ok(Some(target)) = self.agent_target(agent).await {
+                step.max_attempts = i16::try_from(target.retry.max_attempts).unwrap_or(i16::MAX);
+            }
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl Store {
         Ok(Some(TrailPage { records, more }))
     }
 
-    async fn run_exists(&self, run_id: Uuid) -> Result<bool, Error> {
+    pub(crate) async fn run_exists(&self, run_id: Uuid) -> Result<bool, Error> {
         Ok(sqlx::query_scalar!(
             r#"select exists (select from stepwell.run where id = $1) as "exists!""#,
             run_id

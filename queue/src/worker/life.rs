@@ -14,6 +14,7 @@ use super::WorkerOptions;
 use super::takings::Takings;
 use super::watch::Watchers;
 use crate::commit::Committed;
+use crate::detached::Place;
 use crate::listen::Hint;
 use crate::{Error, Store};
 
@@ -29,6 +30,10 @@ pub(crate) struct Life {
     /// The epoch that our statements name; the database's may be ahead for a moment.
     pub(crate) epoch: AtomicI32,
     pub(crate) held: Held,
+    /// The attempts that it makes for the drivers of others.
+    pub(crate) makes: Makes,
+    /// As `claiming`, for attempts.
+    pub(crate) taking: tokio::sync::Mutex<()>,
     pub(super) takings: Takings,
     pub(crate) watchers: Watchers,
     /// Claims and reconciliation take turns: a claim that is under way holds jobs that are not yet
@@ -59,6 +64,8 @@ impl Life {
             options,
             epoch: AtomicI32::new(1),
             held: Held::default(),
+            makes: Makes::default(),
+            taking: tokio::sync::Mutex::new(()),
             takings: Takings::default(),
             watchers: Watchers::default(),
             claiming: tokio::sync::Mutex::new(()),
@@ -145,6 +152,7 @@ impl Life {
         let queues = super::rescue::free_all(&mut connection, self.id, &[], 0)
             .await?
             .0;
+        crate::detached::free(&mut connection, &self.store, self.id, &[], 0).await?;
         sqlx::query!(
             "update stepwell.worker set freed_at = now() where id = $1 and status = 'gone'",
             self.id
@@ -155,6 +163,32 @@ impl Life {
             self.store.announce(Hint::Work { queue });
         }
         Ok(())
+    }
+}
+
+/// The attempts that this worker makes for the drivers of others.
+#[derive(Debug, Default)]
+pub(crate) struct Makes(Mutex<HashSet<Place>>);
+
+impl Makes {
+    pub(crate) fn insert(&self, places: impl Iterator<Item = Place>) {
+        self.lock().extend(places);
+    }
+
+    pub(crate) fn remove(&self, places: impl Iterator<Item = Place>) {
+        let mut makes = self.lock();
+        for place in places {
+            makes.remove(&place);
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<Place> {
+        self.lock().iter().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Place>> {
+        // A set is whole between any two calls.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

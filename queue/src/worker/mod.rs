@@ -31,6 +31,7 @@ pub use list::{Member, MemberFilter, MemberPage};
 
 use crate::backend::Backend;
 use crate::commit::Lanes;
+use crate::detached::Detached;
 use crate::text::clean;
 use crate::{Committer, Error, Store};
 
@@ -145,6 +146,12 @@ impl Worker {
     #[must_use]
     pub fn watch_inbox(&self, run_id: Uuid) -> mpsc::Receiver<()> {
         self.life.watchers.add(run_id)
+    }
+
+    /// The worker's hand on attempts that others put up.
+    #[must_use]
+    pub fn detached(&self) -> Detached {
+        Detached::new(Arc::clone(&self.life))
     }
 
     /// Cancelled when the database holds this worker for dead: every driver must drop its run, and

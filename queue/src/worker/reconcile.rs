@@ -45,6 +45,7 @@ pub(super) async fn run(life: Arc<Life>) {
 
 async fn once(life: &Life, link: &mut Link) -> Result<(), Error> {
     let _no_claim = life.claiming.lock().await;
+    let _no_taking = life.taking.lock().await;
     let connection = link.get().await?;
     let epoch = sqlx::query_scalar!(
         "with me as materialized (
@@ -63,6 +64,9 @@ async fn once(life: &Life, link: &mut Link) -> Result<(), Error> {
     life.epoch.fetch_max(epoch, Ordering::AcqRel);
     let held = life.held.all();
     let (queues, freed) = rescue::free_all(connection, life.id, &held, 0).await?;
+    let makes = life.makes.all();
+    let put_up = crate::detached::free(connection, &life.store, life.id, &makes, 0).await?;
+    let freed = freed + put_up;
     if freed > 0 {
         tracing::info!(freed, "gave jobs in doubt back");
     }

@@ -39,8 +39,12 @@ pub(super) async fn once(life: &Life, link: &mut Link) -> Result<(), Error> {
     )
     .fetch_all(&mut *connection)
     .await?;
+    crate::external::lose_overdue(connection, &life.store).await?;
     for worker in dead {
         let (queues, freed) = free_all(connection, worker.id, &[], i16::from(worker.died)).await?;
+        let deaths = i16::from(worker.died);
+        let put_up = crate::detached::free(connection, &life.store, worker.id, &[], deaths).await?;
+        let freed = freed + put_up;
         sqlx::query!(
             "update stepwell.worker set freed_at = now() where id = $1 and freed_at is null",
             worker.id

@@ -179,7 +179,7 @@ impl Flights {
 /// Logs what went wrong, where the span still says which attempt it was.
 fn tell(outcome: &Outcome) {
     match outcome {
-        Outcome::Completed(_) => {}
+        Outcome::Completed(_) | Outcome::Detached { .. } => {}
         Outcome::Failed { failure, .. } => {
             tracing::info!(error = %failure.message, kind = %failure.kind, "the attempt failed");
         }

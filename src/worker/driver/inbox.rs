@@ -24,6 +24,13 @@ pub(crate) fn event_of(message: Message) -> Option<Event> {
         Word::Pause => Event::Pause { actor, request_id },
         Word::Resume => Event::Resume { actor, request_id },
         Word::Retry { from_step, reset } => Event::Retry { from_step, reset },
+        Word::Reported(report) => Event::Reported {
+            key: report.key,
+            generation: report.generation,
+            attempt: report.attempt,
+            agent_policy: report.agent_policy,
+            outcome: report.outcome,
+        },
         Word::Check => Event::Check,
         Word::ChildEnded {
             step,

@@ -6,6 +6,7 @@
 //! committer says that the run is no longer ours, everything is dropped where it stands.
 
 mod children;
+mod elsewhere;
 mod ending;
 mod flights;
 mod inbox;
@@ -234,6 +235,13 @@ impl Driver {
             Effect::Start(attempt) if self.undone.must => self.undone.starts.push(attempt),
             Effect::Start(attempt) => self.launch(attempt),
             Effect::Abort(key) => self.abort(key),
+            Effect::Forget(key) => drop(self.forget(key)),
+            Effect::Detach {
+                attempt,
+                queue,
+                once,
+            } => self.put_up(attempt, queue, once),
+            Effect::Recall(key) => self.recall(key),
             Effect::StartChild {
                 key,
                 run_id,
@@ -286,11 +294,21 @@ impl Driver {
     }
 
     fn abort(&mut self, key: StepKey) {
+        if let Some(agent) = self.forget(key) {
+            self.owe_word(agent);
+        }
+    }
+
+    /// Drops an attempt; returns its agent, if it was calling one.
+    fn forget(&mut self, key: StepKey) -> Option<Arc<str>> {
         self.undone.starts.retain(|attempt| attempt.key != key);
         self.landed.retain(|landed| landed.key != key);
-        if let Some(agent) = self.flights.abort(key)
-            && !self.aborted.contains(&agent)
-        {
+        self.flights.abort(key)
+    }
+
+    /// Notes that an agent is to hear that nobody waits for it.
+    fn owe_word(&mut self, agent: Arc<str>) {
+        if !self.aborted.contains(&agent) {
             self.aborted.push(agent);
         }
     }

@@ -67,6 +67,9 @@ pub(crate) fn fail(header: &RunHeader, sequence: i64, failure: Failure, steps: S
         started_at: Some(header.started_at.unwrap_or(now)),
         children: Vec::new(),
         messages: messages.collect(),
+        put_up: Vec::new(),
+        recalled: Vec::new(),
+        recalls_all: true,
         sequence,
         end: Some(End::Finished {
             status: RunStatus::Failed,

@@ -8,6 +8,7 @@ use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
 use stepwell_workflow::{Failure, RunHeader, RunStatus};
 
+use super::elsewhere::add_policies;
 use super::{Driver, outright, place};
 use crate::worker::context::{self, Context, Gone};
 
@@ -18,14 +19,21 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
         Err(failure) => Err(failure),
     };
     match planned {
-        Ok(version) if version.plan.concurrency.is_some() => {
-            // Boxed for the same reason.
-            match Box::pin(place::take(&context, &version, &claimed.header)).await {
-                Ok(place) => Driver::new(context, version, claimed, place).run().await,
-                Err(failure) => fail(&context, claimed, failure).await,
-            }
+        Ok(version) => {
+            let mut claimed = claimed;
+            let messages = &mut claimed.messages;
+            Box::pin(add_policies(&context, &version.plan, messages)).await;
+            let place = if version.plan.concurrency.is_some() {
+                // Boxed for the same reason.
+                match Box::pin(place::take(&context, &version, &claimed.header)).await {
+                    Ok(place) => place,
+                    Err(failure) => return fail(&context, claimed, failure).await,
+                }
+            } else {
+                None
+            };
+            Driver::new(context, version, claimed, place).run().await
         }
-        Ok(version) => Driver::new(context, version, claimed, None).run().await,
         Err(failure) => fail(&context, claimed, failure).await,
     }
 }

@@ -1,6 +1,7 @@
 //! What was decided and is not yet committed.
 
 use stepwell_queue::commit::StepWrite;
+use stepwell_queue::detached::PutUp;
 use stepwell_queue::inbox::Word;
 use stepwell_queue::{Actor, Changes, End, NewRun};
 use stepwell_workflow::{Attempt, Plan, Record, RunState, StepKey};
@@ -14,6 +15,10 @@ pub(crate) struct Undone {
     pub(crate) consumed: Vec<i64>,
     pub(crate) children: Vec<NewRun>,
     pub(crate) messages: Vec<(Uuid, Word, Actor)>,
+    /// Attempts that others are to make.
+    pub(crate) put_up: Vec<PutUp>,
+    /// Attempts that others make and nobody waits for any more.
+    pub(crate) recalled: Vec<StepKey>,
     /// Attempts that begin when all this is committed.
     pub(crate) starts: Vec<Attempt>,
     /// Whether it must be committed before anything else happens.
@@ -43,6 +48,9 @@ impl Undone {
             started_at: None,
             children: std::mem::take(&mut self.children),
             messages: std::mem::take(&mut self.messages),
+            put_up: std::mem::take(&mut self.put_up),
+            recalled: std::mem::take(&mut self.recalled),
+            recalls_all: false,
             sequence: state.header.sequence,
             end,
             placed: plan.concurrency.is_some(),

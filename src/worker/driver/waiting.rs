@@ -5,6 +5,7 @@ use stepwell_workflow::Event;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::elsewhere::add_policies;
 use super::flights::Landed;
 use super::{Driver, UNWATCHED_MAX};
 
@@ -101,7 +102,10 @@ impl Driver {
         // Boxed: it is seldom needed, and would make every driver several times larger.
         match Box::pin(self.context.store.messages(&[run_id])).await {
             Ok(messages) => {
-                for (_, message) in messages {
+                let mut messages: Vec<_> = messages.into_iter().map(|(_, m)| m).collect();
+                let (context, plan) = (&self.context, &self.plan);
+                Box::pin(add_policies(context, plan, &mut messages)).await;
+                for message in messages {
                     if !self.undone.consumed.contains(&message.id) {
                         self.hear(message);
                     }

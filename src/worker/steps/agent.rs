@@ -8,12 +8,13 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use chrono::{TimeDelta, Utc};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
 use stepwell_queue::Error;
 use stepwell_queue::agent::{AgentTarget, Auth};
-use stepwell_workflow::{Attempt, Failure, Outcome};
+use stepwell_workflow::{Attempt, Failure, Outcome, Time};
 use uuid::Uuid;
 
 use super::{AgentPolicy, Origin, Steps, failed};
@@ -31,6 +32,8 @@ struct Envelope<'a> {
     step: &'a str,
     attempt: u32,
     input: &'a Value,
+    /// Where an agent that answers 202 reports later.
+    callback_url: String,
 }
 
 impl Steps {
@@ -49,10 +52,7 @@ impl Steps {
             Err(failure) => return failed(failure),
         };
         policy.is(&target.retry);
-        let request = match self.request(origin, attempt, &target, input) {
-            Ok(request) => request,
-            Err(failure) => return failed(failure),
-        };
+        let after = attempt.timeout.unwrap_or(target.timeout);
         let _seat = match target.max_concurrency {
             None => None,
             Some(most) => match self.seats.take(target.id, most).await {
@@ -60,12 +60,24 @@ impl Steps {
                 None => return busy(&target.name, most),
             },
         };
-        let after = attempt.timeout.unwrap_or(target.timeout);
+        // The time of whoever finishes later counts from the call.
+        let until = later(Utc::now(), after);
+        let signer = match context::read(|| self.store.signer()).await {
+            Ok(signer) => signer,
+            Err(error) => return failed(Failure::retryable("token", error.to_string())),
+        };
+        let token = signer.callback(origin.place(attempt), until);
+        let callback_url = format!("{}/api/v1/callbacks/{token}", self.public_url);
+        let request = match self.request(origin, attempt, &target, (input, callback_url)) {
+            Ok(request) => request,
+            Err(failure) => return failed(failure),
+        };
         match tokio::time::timeout(after, self.outbound.send(request)).await {
             Err(_) => Outcome::TimedOut { after },
             Ok(Err(failure)) => failed(failure),
             Ok(Ok(answer)) => match read(&target.name, &answer) {
-                Ok(output) => Outcome::Completed(output),
+                Ok(Read::Output(output)) => Outcome::Completed(output),
+                Ok(Read::Later) => Outcome::Detached { until },
                 Err(failure) => Outcome::Failed {
                     failure,
                     status: Some(answer.status),
@@ -80,7 +92,7 @@ impl Steps {
         origin: &Origin,
         attempt: &Attempt,
         target: &AgentTarget,
-        input: &Value,
+        (input, callback_url): (&Value, String),
     ) -> Result<Request, Failure> {
         let mut headers = origin.headers(&origin.idempotency_key(attempt))?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -91,6 +103,7 @@ impl Steps {
             step: &attempt.name,
             attempt: attempt.attempt,
             input,
+            callback_url,
         })
         .map_err(|e| Failure::fatal("invalid_request", e.to_string()))?;
         Ok(Request {
@@ -206,8 +219,24 @@ fn unusable(agent: &str, what: &str) -> Failure {
     )
 }
 
+/// What an agent answered.
+#[derive(Debug, PartialEq)]
+enum Read {
+    Output(Value),
+    /// It finishes later, and calls back.
+    Later,
+}
+
+/// Returns `at` and `by`, or the end of time.
+fn later(at: Time, by: Duration) -> Time {
+    TimeDelta::from_std(by)
+        .ok()
+        .and_then(|by| at.checked_add_signed(by))
+        .unwrap_or(Time::MAX_UTC)
+}
+
 /// Reads an agent's answer.
-fn read(agent: &str, answer: &Answer) -> Result<Value, Failure> {
+fn read(agent: &str, answer: &Answer) -> Result<Read, Failure> {
     let status = answer.status;
     if !(200..300).contains(&status) {
         let message = format!("agent `{agent}` answered {status}{}", answer.quote());
@@ -217,7 +246,11 @@ fn read(agent: &str, answer: &Answer) -> Result<Value, Failure> {
             Failure::fatal("agent_error", message)
         });
     }
-    let output = match answer.body.is_empty() {
+    // Where it says so in a header, its body is its own affair.
+    if status == 202 && answer.headers.contains_key(LOCATION) {
+        return Ok(Read::Later);
+    }
+    let output: Value = match answer.body.is_empty() {
         true => Value::Null,
         false => serde_json::from_slice(&answer.body).map_err(|e| {
             Failure::fatal(
@@ -229,19 +262,10 @@ fn read(agent: &str, answer: &Answer) -> Result<Value, Failure> {
             )
         })?,
     };
-    let later = answer.headers.contains_key(LOCATION)
-        || output
-            .get("callback")
-            .is_some_and(|c| *c == Value::Bool(true));
-    if status == 202 && later {
-        return Err(Failure::fatal(
-            "agent_response",
-            format!(
-                "agent `{agent}` wants to finish later (202), which this version cannot wait for: let it answer with the result"
-            ),
-        ));
+    if status == 202 && output.get("callback") == Some(&Value::Bool(true)) {
+        return Ok(Read::Later);
     }
-    Ok(output)
+    Ok(Read::Output(output))
 }
 
 #[cfg(test)]
@@ -262,11 +286,15 @@ mod tests {
 
     #[test]
     fn json_completes_and_nothing_is_null() {
-        assert_eq!(read("a", &answer(200, "[1]")), Ok(serde_json::json!([1])));
-        assert_eq!(read("a", &answer(204, "")), Ok(Value::Null));
+        let output = |value| Ok(Read::Output(value));
+        assert_eq!(
+            read("a", &answer(200, "[1]")),
+            output(serde_json::json!([1]))
+        );
+        assert_eq!(read("a", &answer(204, "")), output(Value::Null));
         assert_eq!(
             read("a", &answer(202, r#"{"n":1}"#)),
-            Ok(serde_json::json!({"n": 1}))
+            output(serde_json::json!({"n": 1}))
         );
     }
 
@@ -289,16 +317,19 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_is_refused_in_so_many_words() {
-        assert!(
-            failure(202, r#"{"callback": true}"#)
-                .message
-                .contains("202")
+    fn an_agent_may_finish_later() {
+        assert_eq!(
+            read("a", &answer(202, r#"{"callback": true}"#)),
+            Ok(Read::Later)
+        );
+        assert_ne!(
+            read("a", &answer(200, r#"{"callback": true}"#)),
+            Ok(Read::Later)
         );
         let mut located = answer(202, "");
         located
             .headers
             .insert(LOCATION, HeaderValue::from_static("/jobs/7"));
-        assert!(read("a", &located).is_err());
+        assert_eq!(read("a", &located), Ok(Read::Later));
     }
 }

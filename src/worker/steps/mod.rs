@@ -36,6 +36,8 @@ pub(crate) struct Steps {
     pub(crate) seats: Seats,
     /// Of an attempt whose step and agent set none.
     pub(crate) timeout: Duration,
+    /// Where agents reach the API, without a slash at the end.
+    pub(crate) public_url: String,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -80,6 +82,10 @@ impl Steps {
                     agent_policy: None,
                 })
             }
+            Call::External { .. } => Begun::Landed(failed(Failure::fatal(
+                "external",
+                "external work is polled for, not made by a worker",
+            ))),
             Call::Agent { agent, input } => {
                 let (steps, origin) = (Arc::clone(self), Arc::clone(origin));
                 let (agent, input) = (Arc::clone(agent), Arc::clone(input));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ::http::HeaderMap;
+use stepwell_queue::detached::Place;
 use stepwell_workflow::{Attempt, Failure};
 use uuid::Uuid;
 
@@ -50,6 +51,16 @@ impl Origin {
     /// Returns `<run>/<step>/<generation>`, the same for every attempt of a step.
     pub(super) fn idempotency_key(&self, attempt: &Attempt) -> String {
         format!("{}/{}/{}", self.run_id, attempt.name, attempt.generation)
+    }
+
+    /// Names an attempt.
+    pub(super) fn place(&self, attempt: &Attempt) -> Place {
+        Place {
+            run_id: self.run_id,
+            key: attempt.key,
+            generation: attempt.generation,
+            attempt: attempt.attempt,
+        }
     }
 
     /// Returns the headers of one call; every call needs its own.

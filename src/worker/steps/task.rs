@@ -34,6 +34,7 @@ impl Steps {
             generation: attempt.generation,
             input,
             cancelled,
+            store: self.store.clone(),
         };
         let quick = function.pace.is_quick();
         let mut running = Box::pin(unpanicked(run(Arc::clone(function), call, guard)));

@@ -32,6 +32,7 @@ fn steps(tasks: Registry) -> Arc<Steps> {
         outbound: Outbound::new(true).unwrap(),
         tasks,
         timeout: Duration::from_secs(5),
+        public_url: "http://127.0.0.1:8080".to_owned(),
         metrics: Arc::default(),
     })
 }

@@ -91,6 +91,14 @@ const INVARIANTS: &[(&str, &str)] = &[
           where j.state = 'leased' and coalesce(w.status, 'unknown') in ('gone', 'unknown')",
     ),
     (
+        "an attempt is put up for a step that waits for it",
+        "select d.run_id || ' ' || d.name from stepwell.detached d
+          where not exists (select from stepwell.step s
+                             where s.run_id = d.run_id and s.step = d.step and s.item = d.item
+                               and s.generation = d.generation and s.attempt = d.attempt
+                               and s.status = 'waiting')",
+    ),
+    (
         "a parked job says on what it waits",
         "select run_id::text from stepwell.job
           where state in ('parked') and blocked_on ->> 'kind' is null",

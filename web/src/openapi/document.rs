@@ -28,6 +28,8 @@ const TAGS: &[(&str, &str)] = &[
         "Definitions, their versions, and their execution.",
     ),
     ("Runs", "Executions of a workflow version on an input."),
+    ("Callbacks", "Results of agents that finish later."),
+    ("External work", "Work that clients poll for."),
     (
         "Records",
         "What comes in from elsewhere and is processed once, by a run.",

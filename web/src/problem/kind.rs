@@ -62,6 +62,8 @@ kinds! {
     InUse = ("in-use", CONFLICT, "The resource is in use");
     /// The current state of the resource does not allow this.
     StateConflict = ("state-conflict", CONFLICT, "The current state does not allow this");
+    /// What the request is about had its time, and that is over.
+    Expired = ("expired", GONE, "This is over");
     /// `If-Match` does not name the current version.
     PreconditionFailed = ("precondition-failed", PRECONDITION_FAILED, "The resource has changed");
     /// The body is larger than the limit.
@@ -94,6 +96,7 @@ impl Kind {
             404 => Self::NotFound,
             405 => Self::MethodNotAllowed,
             409 => Self::StateConflict,
+            410 => Self::Expired,
             412 => Self::PreconditionFailed,
             413 => Self::TooLarge,
             415 => Self::UnsupportedMediaType,

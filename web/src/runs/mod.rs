@@ -14,6 +14,7 @@ pub mod id;
 pub(crate) mod input;
 pub mod limits;
 pub mod list;
+pub mod logs;
 pub mod order;
 pub mod pause;
 pub mod place;
@@ -39,6 +40,7 @@ pub fn routes() -> Router {
         .get(get::get_run)
         .push(Router::with_path("steps").get(steps::list_run_steps))
         .push(Router::with_path("audit").get(trail::list_run_audit))
+        .push(Router::with_path("logs").get(logs::list_run_logs))
         .push(Router::with_path("report").get(report::get_run_report))
         .push(Router::with_path("events").get(crate::events::run::stream_run_events))
         .push(Router::with_path("cancel").post(cancel::cancel_run))

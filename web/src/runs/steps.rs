@@ -108,11 +108,25 @@ fn blocked_on(step: &run::RunStep) -> Option<BlockedOn> {
         (StepStatus::Paused, _) => ("paused", None),
         (StepStatus::Waiting, "delay") => ("delay", None),
         // What is asked is the input of the step; other waits have none.
-        (StepStatus::Waiting, "wait") if step.input.is_some() => ("approval", step.signal.clone()),
-        (StepStatus::Waiting, "wait") => ("signal", step.signal.clone()),
-        (StepStatus::Waiting, "workflow") => ("child", step.child_run_id.map(|id| id.to_string())),
+        (StepStatus::Waiting, "wait") if step.input.is_some() => ("approval", step.awaits.clone()),
+        (StepStatus::Waiting, "wait") => ("signal", step.awaits.clone()),
+        // Between two children it is the next attempt that is awaited.
+        (StepStatus::Waiting, "workflow") if step.child_run_id.is_some() => {
+            ("child", step.child_run_id.map(|id| id.to_string()))
+        }
         (StepStatus::Waiting, "map") => ("items", None),
         (StepStatus::Waiting, "agent") if is_busy(step) => ("agent", None),
+        // After a failed attempt the error says so; an attempt that is made elsewhere has none.
+        (StepStatus::Waiting, "external") if step.error.is_none() => {
+            ("external", step.awaits.clone())
+        }
+        (StepStatus::Waiting, "agent" | "http" | "webhook" | "task") if step.error.is_none() => {
+            // What is put up on a queue has no end of its own.
+            match step.wake_at {
+                None => ("queue", step.awaits.clone()),
+                Some(_) => ("callback", None),
+            }
+        }
         (StepStatus::Waiting, _) => ("retry", None),
         _ => return None,
     };

@@ -77,7 +77,7 @@ pub(super) struct StepShape {
     #[salvo(schema(pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"))]
     name: String,
     /// `agent`, `http`, `webhook`, `delay`, `transform`, `decide`, `map`, `wait`, `workflow`,
-    /// `emit` or `task`.
+    /// `emit`, `external` or `task`.
     r#type: String,
     /// What the type needs.
     #[salvo(schema(value_type = BTreeMap<String, Json>, required = false))]
@@ -106,6 +106,9 @@ pub(super) struct StepShape {
     /// `at_least_once` or `at_most_once`.
     #[salvo(schema(value_type = Delivery, required = false))]
     delivery: Option<String>,
+    /// Workers of this queue make the attempts.
+    #[salvo(schema(value_type = String, required = false, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))]
+    queue: Option<String>,
     /// Of a task: its place in the list of steps, from 0.
     #[salvo(schema(minimum = 0))]
     position: Option<i64>,

@@ -23,6 +23,9 @@ impl RunState {
             return self.fail_input(turn, key);
         }
         let planned = planned(turn.plan, key);
+        if planned.is_detached() {
+            return self.detach(turn, key, call, shown);
+        }
         let before = self.at(key).status;
         let again = before == StepStatus::Running;
         let step = self.at_mut(key);
@@ -114,6 +117,13 @@ impl RunState {
                 task: Arc::clone(task),
                 input: input(template)?,
             }),
+            Kind::External {
+                topic,
+                input: template,
+            } => Ok(Call::External {
+                topic: Arc::clone(topic),
+                input: input(template)?,
+            }),
             Kind::Http {
                 method,
                 url,
@@ -158,7 +168,9 @@ fn header_text(name: &str, value: Value) -> Result<String, String> {
 /// Returns what is kept of a call's input. Headers and secrets are not.
 fn shown_input(call: &Call) -> Arc<Value> {
     match call {
-        Call::Agent { input, .. } | Call::Task { input, .. } => Arc::clone(input),
+        Call::Agent { input, .. } | Call::Task { input, .. } | Call::External { input, .. } => {
+            Arc::clone(input)
+        }
         Call::Http {
             method, url, body, ..
         } => Arc::new(json!({ "method": &**method, "url": url, "body": body })),

@@ -85,8 +85,12 @@ impl RunState {
             StepStatus::Pending => self.never_begun(turn, key),
             StepStatus::Running | StepStatus::Waiting => {
                 let child = step.child_run_id;
+                let detached = step.detached;
                 if step.in_flight {
                     turn.abort(key);
+                }
+                if detached {
+                    turn.recall(key);
                 }
                 if let Some(child) = child {
                     turn.cancel_child(child, "the run that waits for it ended");
@@ -166,8 +170,10 @@ impl RunState {
     pub(super) fn land(&mut self, key: StepKey) {
         let step = self.at_mut(key);
         let flew = std::mem::take(&mut step.in_flight);
+        let elsewhere = std::mem::take(&mut step.detached);
         let lane = std::mem::take(&mut step.lane);
         self.tally.in_flight -= usize::from(flew);
+        self.tally.detached -= usize::from(elsewhere);
         if lane && let Some(lanes) = self.tally.maps.get_mut(&key.step) {
             lanes.taken -= 1;
         }

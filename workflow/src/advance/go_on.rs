@@ -81,7 +81,7 @@ impl RunState {
             self.at_mut(key).attempt = 1;
         }
         match kind {
-            Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } => {
+            Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } | Kind::External { .. } => {
                 self.start_attempt(turn, key, kind);
             }
             Kind::Transform { value } => self.transform(turn, key, value),

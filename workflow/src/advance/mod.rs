@@ -10,6 +10,7 @@ mod cancel;
 mod check;
 mod child;
 mod delay;
+mod detach;
 mod emit;
 mod end;
 mod finish;
@@ -76,6 +77,22 @@ impl RunState {
                 outcome,
             } => {
                 self.outcome(turn, key, attempt, agent_policy.as_deref(), outcome);
+                self.go_on(turn);
+            }
+            Event::Reported {
+                key,
+                generation,
+                attempt,
+                agent_policy,
+                outcome,
+            } => {
+                self.reported(
+                    turn,
+                    key,
+                    (generation, attempt),
+                    agent_policy.as_deref(),
+                    outcome,
+                );
                 self.go_on(turn);
             }
             Event::Tick => {

@@ -16,12 +16,12 @@ const DEFERRED_MIN: Duration = Duration::from_secs(1);
 const DEFERRED_MAX: Duration = Duration::from_secs(20);
 
 /// How an attempt failed, and what that says about the next one.
-struct Failed {
-    failure: Failure,
+pub(super) struct Failed {
+    pub(super) failure: Failure,
     /// What the step becomes if it is not tried again.
-    status: StepStatus,
-    http_status: Option<u16>,
-    retry_after: Option<Duration>,
+    pub(super) status: StepStatus,
+    pub(super) http_status: Option<u16>,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl RunState {
@@ -38,7 +38,19 @@ impl RunState {
             return;
         }
         self.heed_policy(turn, key, agent_policy);
+        self.came_to(turn, key, agent_policy, outcome);
+    }
+
+    /// Takes in what the current attempt of a step came to, wherever it was made.
+    pub(super) fn came_to(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: StepKey,
+        agent_policy: Option<&RetryPolicy>,
+        outcome: Outcome,
+    ) {
         match outcome {
+            Outcome::Detached { until } => self.wait_for_callback(turn, key, until),
             Outcome::Completed(output) => self.complete(turn, key, output),
             Outcome::Failed {
                 failure,
@@ -88,7 +100,7 @@ impl RunState {
         shown != policy.max_attempts
     }
 
-    fn failed(
+    pub(super) fn failed(
         &mut self,
         turn: &mut Turn<'_>,
         key: StepKey,
@@ -100,7 +112,11 @@ impl RunState {
             (Some(own), _) => own,
             (None, Some(agent)) => agent,
             (None, None) => {
-                fallback = RetryPolicy::default();
+                // What is known of an agent's policy by now.
+                fallback = RetryPolicy {
+                    max_attempts: self.at(key).max_attempts,
+                    ..RetryPolicy::default()
+                };
                 &fallback
             }
         };

@@ -48,6 +48,10 @@ impl RunState {
                 self.map_timed_out(turn, key);
             }
             Kind::Workflow { .. } => self.child_step_woke(turn, key),
+            _ if self.at(key).detached => {
+                turn.spend();
+                self.detached_timed_out(turn, key);
+            }
             _ => self.make_ready(turn, key),
         }
     }

@@ -78,6 +78,31 @@ impl<'p> Turn<'p> {
         }
     }
 
+    /// Drops an attempt whose result came by another way, or leaves it out where it was to start only
+    /// now.
+    pub(super) fn forget(&mut self, key: StepKey) {
+        let starts_it = |e: &Effect| matches!(e, Effect::Start(attempt) if attempt.key == key);
+        match self.decision.effects.iter().position(starts_it) {
+            Some(at) => {
+                self.decision.effects.remove(at);
+            }
+            None => self.effect(Effect::Forget(key)),
+        }
+    }
+
+    /// Takes an attempt back that is made elsewhere, or leaves it out where it was to be put up only
+    /// now.
+    pub(super) fn recall(&mut self, key: StepKey) {
+        let detaches_it =
+            |e: &Effect| matches!(e, Effect::Detach { attempt, .. } if attempt.key == key);
+        match self.decision.effects.iter().position(detaches_it) {
+            Some(at) => {
+                self.decision.effects.remove(at);
+            }
+            None => self.effect(Effect::Recall(key)),
+        }
+    }
+
     /// Cancels a child, or leaves it out where it was to start only now.
     pub(super) fn cancel_child(&mut self, child: uuid::Uuid, reason: &str) {
         let starts_it =

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::site::Site;
-use super::step::is_name;
+use super::step::{LANE_RULE, is_lane, is_name};
 use super::{Kind, OnTimeout};
 use crate::expression::Template;
 
 /// Types that this version has.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "agent",
     "http",
     "webhook",
@@ -28,6 +28,7 @@ const KNOWN: [&str; 11] = [
     "wait",
     WORKFLOW,
     "task",
+    "external",
     "emit",
 ];
 
@@ -86,13 +87,7 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Ki
         "workflow" => workflow(&mut config),
         "task" => task(&mut config),
         "emit" => emit::compile(&mut config),
-        "external" => {
-            site.finding(
-                "type",
-                format!("steps of type `{kind}` are not available in this version"),
-            );
-            None
-        }
+        "external" => external(&mut config),
         _ => {
             site.finding(
                 "type",
@@ -124,6 +119,20 @@ fn task(site: &mut Site<'_, '_, '_>) -> Option<Kind> {
     let input = input(site);
     Some(Kind::Task {
         task: task?.into(),
+        input: input?,
+    })
+}
+
+fn external(site: &mut Site<'_, '_, '_>) -> Option<Kind> {
+    let topic = site.name("topic");
+    let input = input(site);
+    let topic = topic?;
+    if !is_lane(topic) {
+        site.finding("topic", format!("a topic's name {LANE_RULE}"));
+        return None;
+    }
+    Some(Kind::External {
+        topic: topic.into(),
         input: input?,
     })
 }

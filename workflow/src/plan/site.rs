@@ -74,18 +74,6 @@ impl<'a, 'd> Site<'_, 'a, 'd> {
         self.gathered.findings.push(Finding::rule(pointer, detail));
     }
 
-    /// Notes that a field is part of the contract but not of this version.
-    pub(super) fn unavailable(&mut self, fields: &[&str]) {
-        for field in fields {
-            if self.has(field) {
-                self.finding(
-                    field,
-                    format!("`{field}` is not available in this version; remove it"),
-                );
-            }
-        }
-    }
-
     /// Compiles a field that is a template.
     pub(super) fn template(&mut self, field: &str) -> Option<Template> {
         let source = self.fields.get(field)?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::site::Site;
-use super::{Delivery, OnError, PlannedStep, kind};
-use crate::limits::NAME_CHARS_MAX;
+use super::{Delivery, Kind, Lane, OnError, PlannedStep, kind};
+use crate::limits::{LANE_CHARS_MAX, NAME_CHARS_MAX};
 use crate::retry::RetryPolicy;
 use crate::validate::Finding;
 
@@ -77,7 +77,6 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// Compiles a step, without its place in the order. `None` if something is wrong with it.
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<PlannedStep> {
-    site.unavailable(&["queue"]);
     let when = site.expression("when");
     let own_retry = retry(site);
     let timeout = site.millis("timeout_ms");
@@ -97,6 +96,7 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
     };
     let word = kind::word(site);
     let kind = kind::compile(site, name)?;
+    let lane = lane(site, &kind);
     Some(PlannedStep {
         name: Arc::clone(name),
         word: word?,
@@ -110,9 +110,48 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
         timeout,
         on_error,
         delivery,
+        lane,
         undo: None,
         undoes: None,
     })
+}
+
+/// What the name of a queue or topic looks like.
+pub(super) const LANE_RULE: &str =
+    "has 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit";
+
+/// Says whether a text can be the name of a queue or topic.
+pub(super) fn is_lane(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= LANE_CHARS_MAX
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+/// Says whether a worker makes attempts of such a step.
+pub(super) const fn makes_attempts(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. }
+    )
+}
+
+/// Reads on which queue the attempts are made.
+fn lane(site: &mut Site<'_, '_, '_>, kind: &Kind) -> Lane {
+    let Some(queue) = site.text("queue") else {
+        return Lane::Here;
+    };
+    if !is_lane(queue) {
+        site.finding("queue", format!("a queue's name {LANE_RULE}"));
+    } else if !makes_attempts(kind) {
+        site.finding(
+            "queue",
+            "only steps of type `agent`, `http`, `webhook` and `task` are made by a worker; \
+             remove this",
+        );
+    }
+    Lane::Queue(queue.into())
 }
 
 fn retry(site: &mut Site<'_, '_, '_>) -> Option<RetryPolicy> {

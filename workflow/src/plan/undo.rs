@@ -10,7 +10,7 @@ use super::ancestors::Ancestors;
 use super::kind;
 use super::site::Site;
 use super::step::{self, Draft, is_name};
-use super::{Delivery, Kind, OnError, PlannedStep, StepNo};
+use super::{Delivery, Kind, Lane, OnError, PlannedStep, StepNo};
 use crate::expression::Sight;
 use crate::limits::FAILURE_STEPS_MAX;
 
@@ -161,6 +161,7 @@ pub(super) fn append(
         timeout: None,
         on_error: OnError::Continue,
         delivery: Delivery::AtLeastOnce,
+        lane: Lane::Here,
         undo: None,
         undoes: None,
     });

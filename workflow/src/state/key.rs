@@ -46,11 +46,11 @@ pub(crate) fn name_of(plan: &Plan, key: StepKey) -> String {
     }
 }
 
-/// Says whether a step is made by a worker, in attempts, rather than decided here.
+/// Says whether a step is made in attempts, by a worker or by others, rather than decided here.
 pub(crate) const fn is_call(kind: &Kind) -> bool {
     matches!(
         kind,
-        Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. }
+        Kind::Agent { .. } | Kind::Http { .. } | Kind::Task { .. } | Kind::External { .. }
     )
 }
 

@@ -79,6 +79,8 @@ pub struct StepState {
     pub stored: bool,
     /// Whether the current attempt was written down as running.
     pub(crate) shown: bool,
+    /// Whether its attempt is made elsewhere, and its result comes as a message.
+    pub(crate) detached: bool,
     /// Whether it takes one of its map's `max_parallel` places.
     pub(crate) lane: bool,
 }
@@ -86,12 +88,13 @@ pub struct StepState {
 /// Why a run is not moving: shown by the API and `v_blocked`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BlockedOn {
-    /// `delay`, `retry`, `signal`, `approval`, `child`, `agent`, `paused`, `concurrency`.
+    /// `delay`, `retry`, `signal`, `approval`, `child`, `agent`, `callback`, `queue`, `external`,
+    /// `paused`, `concurrency`.
     pub kind: &'static str,
     pub since: Time,
     /// `None`: until somebody acts.
     pub until: Option<Time>,
-    /// The step's name, signal's name, child's id or concurrency key.
+    /// The name of the step, signal, queue or topic, the child's id or the concurrency key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -115,6 +118,7 @@ impl StepState {
             in_flight: false,
             stored: false,
             shown: false,
+            detached: false,
             lane: false,
         }
     }

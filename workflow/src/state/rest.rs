@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::instant;
-use crate::plan::Kind;
+use crate::plan::{Kind, Lane};
 use crate::state::{BlockedOn, StepState, name_of, planned};
 use crate::{Plan, RunState, StepKey, StepStatus, Time};
 
@@ -56,7 +56,8 @@ impl RunState {
         Some(self.waits_for(plan, key))
     }
 
-    /// Returns a waiting step or item that has no timer: it waits for a signal or a child.
+    /// Returns a waiting step or item that has no timer: it waits for a signal, a child or
+    /// somebody else's work.
     fn first_waiting(&self) -> Option<StepKey> {
         let waiting = |step: &StepState| step.status == StepStatus::Waiting;
         (0..).zip(&self.steps).find_map(|(n, step)| {
@@ -76,6 +77,10 @@ impl RunState {
         let step = self.at(key);
         let began = step.started_at.unwrap_or(self.rested_at);
         let (kind, since, detail) = match &planned(plan, key).kind {
+            _ if step.detached => {
+                let (kind, detail) = self.made_by(plan, key);
+                (kind, began, detail)
+            }
             Kind::Delay(_) => ("delay", began, name_of(plan, key)),
             Kind::Wait {
                 signal, approval, ..
@@ -101,6 +106,20 @@ impl RunState {
             since,
             until: step.wake_at,
             detail: Some(detail),
+        }
+    }
+
+    /// Says who makes an attempt that is made elsewhere. One that is put up on a queue has no end of
+    /// its own: that is its worker's to see to.
+    fn made_by(&self, plan: &Plan, key: StepKey) -> (&'static str, String) {
+        let planned = planned(plan, key);
+        match (&planned.kind, &planned.lane) {
+            (Kind::External { topic, .. }, _) => ("external", topic.to_string()),
+            (_, Lane::Queue(queue)) if self.at(key).wake_at.is_none() => {
+                ("queue", queue.to_string())
+            }
+            (_, Lane::Shared) if self.at(key).wake_at.is_none() => ("queue", name_of(plan, key)),
+            _ => ("callback", name_of(plan, key)),
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::expression::Cache;
 use crate::plan::{Kind, PlannedStep};
-use crate::state::{StepState, Tally, delta, name_of, planned};
+use crate::state::{StepState, Tally, delta, is_call, name_of, planned};
 use crate::{Plan, RunHeader, RunState, StepKey, StepSnapshot, StepStatus};
 
 impl RunState {
@@ -97,6 +97,9 @@ impl RunState {
 }
 
 fn from_row(header: &RunHeader, planned: &PlannedStep, row: StepSnapshot) -> StepState {
+    let waiting = row.status == StepStatus::Waiting;
+    // After a failed attempt the error says so; an attempt that is made elsewhere has none.
+    let detached = waiting && is_call(&planned.kind) && row.error.is_none();
     let waits_for_itself = match planned.kind {
         Kind::Delay(_) | Kind::Wait { .. } => true,
         Kind::Workflow { .. } => row.child_run_id.is_some(),
@@ -114,7 +117,8 @@ fn from_row(header: &RunHeader, planned: &PlannedStep, row: StepSnapshot) -> Ste
         child_run_id: row.child_run_id,
         stored: row.generation == header.generation,
         shown: row.status == StepStatus::Running,
-        lane: row.status == StepStatus::Waiting && waits_for_itself,
+        detached,
+        lane: waiting && (waits_for_itself || detached),
         ..StepState::new(row.generation, row.max_attempts)
     }
 }

@@ -18,7 +18,9 @@ pub(crate) struct Tally {
     pub(crate) open: usize,
     /// Attempts in flight, items included.
     pub(crate) in_flight: usize,
-    /// So many may be.
+    /// Attempts that are made elsewhere, items included.
+    pub(crate) detached: usize,
+    /// So many may be in flight or made elsewhere.
     pub(crate) max_parallel: usize,
     /// For each step, how many of its needs are not over.
     pub(crate) needs_left: Vec<usize>,
@@ -65,10 +67,13 @@ impl Tally {
             needs_left: vec![0; steps.len()],
             ..Self::default()
         };
+        let made_elsewhere = |step: &StepState| usize::from(step.detached);
         for (n, (planned, step)) in (0..).zip(plan.steps.iter().zip(steps)).take(plan.forward) {
             if !step.status.is_terminal() {
                 tally.open += 1;
             }
+            tally.detached += made_elsewhere(step);
+            tally.detached += step.items.iter().map(made_elsewhere).sum::<usize>();
             let left = planned
                 .needs
                 .iter()
@@ -110,6 +115,7 @@ impl Tally {
             return tally;
         };
         let step = &steps[usize::from(next)];
+        tally.detached = usize::from(step.detached);
         match (step.status, step.wake_at) {
             (StepStatus::Waiting, Some(at)) => {
                 tally.timers.insert((at, StepKey::step(next)));
@@ -145,7 +151,7 @@ impl Tally {
 
     /// Says whether another attempt may be in flight.
     pub(crate) fn has_room(&self) -> bool {
-        self.in_flight < self.max_parallel
+        self.in_flight + self.detached < self.max_parallel
     }
 
     /// Says whether something could begin now.

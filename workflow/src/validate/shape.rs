@@ -12,7 +12,7 @@ use super::{Finding, push_token};
 const SCHEMA: &str = include_str!("../../schema/definition.json");
 
 /// Step types whose config has a shape, and the name of that shape.
-const CONFIGS: [(&str, &str); 11] = [
+const CONFIGS: [(&str, &str); 12] = [
     ("agent", "agent"),
     ("http", "http"),
     ("webhook", "http"),
@@ -23,6 +23,7 @@ const CONFIGS: [(&str, &str); 11] = [
     ("wait", "wait"),
     ("workflow", "workflow"),
     ("task", "task"),
+    ("external", "external"),
     ("emit", "emit"),
 ];
 

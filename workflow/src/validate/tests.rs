@@ -727,21 +727,51 @@ fn the_key_is_what_the_expression_comes_to() {
 }
 
 #[test]
-fn what_is_not_in_this_version_is_refused() {
-    let unavailable = "not available in this version";
+fn only_what_a_worker_makes_is_made_elsewhere() {
+    let on = |kind: &str, config: Value, queue: &str| {
+        let mut document = with(kind, config);
+        document["steps"][0]["queue"] = json!(queue);
+        document
+    };
+    check(on("task", json!({"task": "t"}), "gpu.large-2"), &[]);
     check(
-        with("external", json!({"topic": "x"})),
-        &[(422, "/steps/0/type", unavailable)],
+        on("task", json!({"task": "t"}), "two words"),
+        &[(422, "/steps/0/queue", "1 to 64 letters")],
     );
-    let mut document = with("wait", json!({"signal": "s"}));
-    document["steps"][0]["queue"] = json!("q");
-    check(document, &[(422, "/steps/0/queue", unavailable)]);
+    check(
+        on("transform", json!({"value": 1}), "gpu"),
+        &[(422, "/steps/0/queue", "made by a worker")],
+    );
+    check(with("external", json!({"topic": "press.large"})), &[]);
+    check(
+        with("external", json!({"topic": "-"})),
+        &[(422, "/steps/0/config/topic", "1 to 64 letters")],
+    );
+    let distributed = |step: Value| {
+        with(
+            "map",
+            json!({"items": "input", "step": step, "distribute": true}),
+        )
+    };
+    let call = json!({"type": "task", "config": {"task": "t"}, "queue": "gpu"});
+    check(distributed(call), &[]);
+    check(
+        distributed(json!({"type": "transform", "config": {"value": 1}})),
+        &[(422, "/steps/0/config/distribute", "nothing to distribute")],
+    );
     check(
         with(
             "map",
             json!({"items": "input", "workflow": "w", "distribute": true}),
         ),
-        &[(422, "/steps/0/config/distribute", unavailable)],
+        &[],
+    );
+    check(
+        with(
+            "map",
+            json!({"items": "input", "workflow": "w", "distribute": 1}),
+        ),
+        &[(400, "/steps/0/config/distribute", "a boolean")],
     );
 }
 

@@ -60,16 +60,20 @@ impl Absent<'_> {
             wake_at: None,
             child_run_id: None,
             worker_id: None,
-            signal: signal(self.plan, place.step),
+            awaits: awaits(self.plan, place.step),
         }
     }
 }
 
-/// Returns the signal that this step of the plan waits for.
-pub(super) fn signal(plan: &Plan, step: i16) -> Option<String> {
+/// Returns the signal, the topic or the queue that this step of the plan, or its items, wait for.
+pub(super) fn awaits(plan: &Plan, step: i16) -> Option<String> {
     let step = plan.steps.get(usize::try_from(step).ok()?)?;
+    let step = match &step.kind {
+        Kind::Map(map) => &map.step,
+        _ => step,
+    };
     match &step.kind {
         Kind::Wait { signal, .. } => Some(signal.to_string()),
-        _ => None,
+        _ => step.put_up_on().map(str::to_owned),
     }
 }

@@ -58,6 +58,7 @@ fn join(decision: &mut Decision, next: Decision) {
             (Effect::StartChild { run_id, .. }, Effect::CancelChild { run_id: child, .. }) => {
                 run_id == child
             }
+            (Effect::Detach { attempt, .. }, Effect::Recall(key)) => attempt.key == *key,
             _ => false,
         };
         match decision.effects.iter().position(called_off) {

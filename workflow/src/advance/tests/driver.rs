@@ -129,7 +129,7 @@ impl Driver {
             || decision
                 .effects
                 .iter()
-                .any(|e| matches!(e, Effect::StartChild { .. }));
+                .any(|e| matches!(e, Effect::StartChild { .. } | Effect::Detach { .. }));
         assert!(decision.commit_first || !for_another, "after {shown}");
         let dies = std::mem::replace(&mut self.dies, Dies::Not);
         if dies == Dies::BeforeCommit {
@@ -145,7 +145,10 @@ impl Driver {
         for effect in effects {
             let in_commit = matches!(
                 effect,
-                Effect::StartChild { .. } | Effect::CancelChild { .. }
+                Effect::StartChild { .. }
+                    | Effect::CancelChild { .. }
+                    | Effect::Detach { .. }
+                    | Effect::Recall(_)
             );
             if in_commit || dies == Dies::Not {
                 self.act(effect);
@@ -190,6 +193,27 @@ impl Driver {
                     .remove(&key)
                     .expect("what is aborted is in flight");
                 self.aborted.push(attempt.name);
+            }
+            Effect::Forget(key) => {
+                assert!(self.calls.remove(&key).is_some(), "it was in flight");
+            }
+            Effect::Detach { attempt, once, .. } => {
+                let key = attempt.key;
+                let start = (attempt.generation, attempt.attempt);
+                if once {
+                    let made = (key, attempt.generation, attempt.attempt);
+                    assert!(self.made_once.insert(made), "{} put up twice", attempt.name);
+                }
+                assert!(self.store.rows.contains_key(&(key, attempt.generation)));
+                self.started
+                    .push(format!("{}#{}", attempt.name, attempt.attempt));
+                let twice = self.store.elsewhere.insert(key, start);
+                assert!(twice.is_none(), "one attempt at a time: {twice:?}");
+            }
+            Effect::Recall(key) => {
+                let recalled = self.store.elsewhere.remove(&key);
+                assert!(recalled.is_some(), "what is recalled is made elsewhere");
+                self.aborted.push(name_of(&self.plan, key));
             }
             Effect::StartChild {
                 key, run_id, wait, ..

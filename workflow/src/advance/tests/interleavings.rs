@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::deeds::failed;
 use super::driver::{Dies, Driver};
+use super::elsewhere::Report;
 use super::{attempts, with};
 use crate::{Event, Failure, Outcome, RunStatus, StepKey, StepStatus};
 
@@ -20,6 +21,9 @@ enum Happening {
     Stale(u8),
     Lingers(u8),
     ChildEnds(u8, bool),
+    Detaches(u8),
+    Reports(u8, Report),
+    CallsBackEarly(u8),
     Wakes,
     Passes,
     Commits,
@@ -36,10 +40,18 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
-        Breaks, Cancels, ChildEnds, Commits, Crashes, Defers, Dies, Done, Drains, LetsGo, Lingers,
-        Passes, Pauses, Resumes, Retries, Signals, Stale, TimesOut, Trips, Wakes,
+        Breaks, CallsBackEarly, Cancels, ChildEnds, Commits, Crashes, Defers, Detaches, Dies, Done,
+        Drains, LetsGo, Lingers, Passes, Pauses, Reports, Resumes, Retries, Signals, Stale,
+        TimesOut, Trips, Wakes,
     };
     let n = any::<u8>;
+    let report = prop_oneof![
+        4 => Just(Report::Done),
+        2 => Just(Report::Trips),
+        1 => Just(Report::Breaks),
+        1 => Just(Report::CallsBackLater),
+        1 => Just(Report::Stale),
+    ];
     prop_oneof![
         12 => n().prop_map(Done),
         4 => n().prop_map(Trips),
@@ -49,6 +61,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => n().prop_map(Stale),
         3 => n().prop_map(Lingers),
         3 => (n(), any::<bool>()).prop_map(|(n, ok)| ChildEnds(n, ok)),
+        3 => n().prop_map(Detaches),
+        6 => (n(), report).prop_map(|(n, report)| Reports(n, report)),
+        1 => n().prop_map(CallsBackEarly),
         6 => Just(Wakes),
         2 => Just(Passes),
         1 => Just(Commits),
@@ -76,10 +91,20 @@ fn simple() -> impl Strategy<Value = Value> {
         Just(json!({ "signal": "come", "timeout_ms": 3000, "on_timeout": "continue" })),
     ];
     let tasks = (1..4_u32, prop::bool::weighted(0.2));
+    let elsewhere = (1..4_u32, prop::bool::weighted(0.2), any::<bool>());
     prop_oneof![
         6 => tasks.prop_map(|(max, once)| {
             let delivery = if once { "at_most_once" } else { "at_least_once" };
             with(call(), json!({ "retry": attempts(max), "delivery": delivery }))
+        }),
+        3 => elsewhere.prop_map(|(max, once, queued)| {
+            let delivery = if once { "at_most_once" } else { "at_least_once" };
+            let step = if queued {
+                with(call(), json!({ "queue": "gpu" }))
+            } else {
+                json!({ "type": "external", "config": { "topic": "work", "input": 1 } })
+            };
+            with(step, json!({ "retry": attempts(max), "delivery": delivery }))
         }),
         1 => Just(json!({ "type": "transform", "config": { "value": [1] } })),
         1 => Just(json!({ "type": "delay", "config": { "duration": 2 } })),
@@ -202,6 +227,9 @@ impl Driver {
                 }
             }
             Happening::ChildEnds(n, ok) => self.child_ends(n, ok),
+            Happening::Detaches(n) => self.flying_detaches(n),
+            Happening::Reports(n, report) => self.elsewhere_ends(n, report),
+            Happening::CallsBackEarly(n) => self.calls_back_early(n),
             Happening::Wakes => self.wakes(),
             Happening::Passes => self.pass(1),
             Happening::Commits => self.commit(),
@@ -310,6 +338,8 @@ impl Driver {
                 self.resume();
             } else if !self.calls.is_empty() {
                 self.flying_ends(0, Outcome::Completed(json!(1)));
+            } else if !self.store.elsewhere.is_empty() {
+                self.elsewhere_ends(0, Report::Done);
             } else if !self.store.children.is_empty() {
                 self.child_ends(0, true);
             } else if self.run.next_wake().is_some() {
@@ -324,7 +354,10 @@ impl Driver {
     }
 }
 
-fn pick<'a, T: Copy + 'a>(n: u8, mut from: impl ExactSizeIterator<Item = &'a T>) -> Option<T> {
+pub(super) fn pick<'a, T: Copy + 'a>(
+    n: u8,
+    mut from: impl ExactSizeIterator<Item = &'a T>,
+) -> Option<T> {
     let len = from.len().max(1);
     from.nth(usize::from(n) % len).copied()
 }
@@ -352,6 +385,7 @@ proptest::proptest! {
         let open = rows.iter().filter(|row| !row.status.is_terminal()).count();
         assert_eq!(open, 0, "what is stored is over as well");
         assert!(run.store.children.is_empty(), "no child is left behind");
+        assert!(run.store.elsewhere.is_empty(), "nothing is made for nobody");
         let last = run.store.records.last().unwrap();
         assert!(last.action.starts_with("run."), "the run's end comes last");
     }

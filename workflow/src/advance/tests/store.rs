@@ -14,6 +14,8 @@ pub(super) struct Store {
     pub(super) records: Vec<Record>,
     /// Children that were started and have not ended, with the step that waits.
     pub(super) children: BTreeMap<Uuid, StepKey>,
+    /// Attempts that are made elsewhere, with their generation and number.
+    pub(super) elsewhere: BTreeMap<StepKey, (i32, u32)>,
 }
 
 impl Store {
@@ -23,6 +25,7 @@ impl Store {
             rows: BTreeMap::new(),
             records: Vec::new(),
             children: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
         }
     }
 

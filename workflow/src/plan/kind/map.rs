@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::{WORKFLOW, workflow_name};
 use crate::limits::{MAP_ITEMS_MAX, PARALLEL_DEFAULT, PARALLEL_MAX};
 use crate::plan::site::Site;
-use crate::plan::{Delivery, Kind, Map, OnError, PlannedStep, step};
+use crate::plan::step::makes_attempts;
+use crate::plan::{Delivery, Kind, Lane, Map, OnError, PlannedStep, step};
 
 /// Compiles the config of a map; `name` is that of its step.
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Map> {
-    site.unavailable(&["distribute"]);
     let items = site.expression("items");
     let max_parallel = site.number("max_parallel", 1..=PARALLEL_MAX as u64, "items");
     let tolerated = site.number("tolerated_failures", 0..=MAP_ITEMS_MAX as u64, "items");
@@ -28,6 +28,12 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Ma
             None
         }
     };
+    let mut step = step;
+    if site.fields.get("distribute") == Some(&Value::Bool(true))
+        && let Some(step) = &mut step
+    {
+        distribute(site, step);
+    }
     let count = |number: Option<u64>| number.and_then(|n| usize::try_from(n).ok());
     Some(Map {
         items: items?,
@@ -35,6 +41,22 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Ma
         max_parallel: count(max_parallel).unwrap_or(PARALLEL_DEFAULT),
         tolerated_failures: count(tolerated).unwrap_or(0),
     })
+}
+
+/// Lets any worker make the items. Runs of another workflow are any worker's already.
+fn distribute(site: &mut Site<'_, '_, '_>, step: &mut PlannedStep) {
+    if makes_attempts(&step.kind) {
+        if step.lane == Lane::Here {
+            step.lane = Lane::Shared;
+        }
+    } else if !matches!(step.kind, Kind::Workflow { .. } | Kind::External { .. }) {
+        let detail = format!(
+            "items of type `{}` are not made by a worker, so there is nothing to distribute; \
+             remove this",
+            step.word
+        );
+        site.finding("distribute", detail);
+    }
 }
 
 /// Makes the step that `workflow` is short for.
@@ -62,6 +84,7 @@ fn workflow_step(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Planned
         timeout: None,
         on_error: OnError::Fail,
         delivery: Delivery::AtLeastOnce,
+        lane: Lane::Here,
         undo: None,
         undoes: None,
     })

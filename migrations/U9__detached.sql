@@ -1,0 +1,1 @@
+drop table stepwell.detached, stepwell.result, stepwell.log, stepwell.token_key;

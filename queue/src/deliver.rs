@@ -1,0 +1,300 @@
+//! A result that comes from outside, by a token, becomes a message to its run.
+//!
+//! One transaction under the lock of the run's job: what was said before is looked up, the attempt is
+//! looked at, and then the result is noted, the message written and the run made due. Saying the same
+//! twice is answered like the first time.
+
+use sha2::{Digest, Sha256};
+use sqlx::{Connection as _, PgConnection};
+use stepwell_workflow::{Outcome, Time};
+
+use crate::detached::{Place, Report, place};
+use crate::inbox::{Word, word};
+use crate::listen::Hint;
+use crate::log::{self, Line};
+use crate::text::clean;
+use crate::token::{For, Token};
+use crate::{Actor, Error, Store};
+
+/// What came of a result from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// The run hears of it.
+    Accepted,
+    /// The same was said before.
+    Again,
+    /// Something else was said before.
+    Contradicted,
+    /// The token is none, or is for something else.
+    Unknown,
+    /// The token's time is over.
+    Expired,
+    /// The attempt is over: it ended otherwise, was made again or given up, or its run is over.
+    Over,
+    /// Somebody else holds the lease by now.
+    LeaseLost,
+}
+
+/// What is said by a token, and by whom.
+#[derive(Debug)]
+pub struct Said {
+    pub outcome: Outcome,
+    /// Lines for the log, in order.
+    pub lines: Vec<(log::Level, String)>,
+    pub actor: Actor,
+}
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// An agent's callback.
+    Callback,
+    /// External work.
+    External,
+}
+
+impl Store {
+    /// Takes in what is said by a token at this door.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn deliver(&self, token: &str, door: Door, said: Said) -> Result<Delivered, Error> {
+        let token = match self.admit_token(token, door).await? {
+            Ok(token) => token,
+            Err(refused) => return Ok(refused),
+        };
+        let report = Report {
+            key: token.place.key,
+            generation: token.place.generation,
+            attempt: token.place.attempt,
+            agent_policy: None,
+            outcome: said.outcome,
+        };
+        let name = self.deliver_report(&token, report, &said.actor).await?;
+        let (delivered, name) = name;
+        if delivered == Delivered::Accepted && !said.lines.is_empty() {
+            self.write_lines(&lines(&token, &name, said.lines)).await?;
+        }
+        Ok(delivered)
+    }
+
+    /// Keeps log lines that are said by a token at this door, while its attempt goes on.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn log_by_token(
+        &self,
+        token: &str,
+        said: Vec<(log::Level, String)>,
+    ) -> Result<Delivered, Error> {
+        let mut token_of = self.admit_token(token, Door::Callback).await?;
+        if token_of == Err(Delivered::Unknown) {
+            token_of = self.admit_token(token, Door::External).await?;
+        }
+        let token = match token_of {
+            Ok(token) => token,
+            Err(refused) => return Ok(refused),
+        };
+        let mut connection = self.pool.acquire().await?;
+        let name = match standing(&mut connection, &token).await? {
+            Ok(name) => name,
+            Err(refused) => return Ok(refused),
+        };
+        drop(connection);
+        self.write_lines(&lines(&token, &name, said)).await?;
+        Ok(Delivered::Accepted)
+    }
+
+    /// Reads a token and checks that it is for this door and in time.
+    pub(crate) async fn admit_token(
+        &self,
+        text: &str,
+        door: Door,
+    ) -> Result<Result<Token, Delivered>, Error> {
+        let Some(token) = self.signer().await?.read(text) else {
+            return Ok(Err(Delivered::Unknown));
+        };
+        Ok(match (token.purpose, door) {
+            (For::Callback { until }, Door::Callback) if until < chrono::Utc::now() => {
+                Err(Delivered::Expired)
+            }
+            (For::Callback { .. }, Door::Callback) | (For::External { .. }, Door::External) => {
+                Ok(token)
+            }
+            _ => Err(Delivered::Unknown),
+        })
+    }
+
+    /// Writes the message; returns the step's name as well.
+    pub(crate) async fn deliver_report(
+        &self,
+        token: &Token,
+        report: Report,
+        actor: &Actor,
+    ) -> Result<(Delivered, String), Error> {
+        let Place {
+            run_id,
+            key,
+            generation,
+            attempt,
+        } = token.place;
+        let (step, item) = place(key);
+        let small = i16::try_from(attempt).unwrap_or(i16::MAX);
+        let (kind, payload) = word::encode(Word::Reported(report));
+        let fingerprint = Sha256::digest(payload.as_bytes()).to_vec();
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        // First, as every commit does.
+        let job = sqlx::query!(
+            r#"select queue, state = 'leased' as "leased!" from stepwell.job
+               where run_id = $1 for update"#,
+            run_id
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let before = sqlx::query_scalar!(
+            "select fingerprint from stepwell.result
+             where run_id = $1 and step = $2 and item = $3 and generation = $4 and attempt = $5",
+            run_id,
+            step,
+            item,
+            generation,
+            small
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let refused = |why| Ok((why, String::new()));
+        if let Some(before) = before {
+            return refused(if before == fingerprint {
+                Delivered::Again
+            } else {
+                Delivered::Contradicted
+            });
+        }
+        let Some(job) = job else {
+            return refused(Delivered::Over);
+        };
+        let name = match standing(&mut transaction, token).await? {
+            Ok(name) => name,
+            Err(why) => return refused(why),
+        };
+        sqlx::query!(
+            "with gone as (
+                 delete from stepwell.detached where run_id = $1 and step = $2 and item = $3),
+             noted as (
+                 insert into stepwell.result (run_id, step, item, generation, attempt, fingerprint)
+                 values ($1, $2, $3, $4, $5, $6)),
+             told as (
+                 insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
+                 values ($1, $7, $8::text::json, $9, $10))
+             update stepwell.job
+             set messages = messages + 1,
+                 state = (case when state in ('timed', 'parked') then 'ready' else state::text end)::stepwell.job_state,
+                 run_at = null,
+                 blocked_on = null
+             where run_id = $1",
+            run_id,
+            step,
+            item,
+            generation,
+            small,
+            fingerprint,
+            kind,
+            payload,
+            clean(&actor.name) as _,
+            actor.request_id.as_deref().map(clean) as _,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        self.announce(if job.leased {
+            Hint::Inbox {
+                run_ids: vec![run_id],
+            }
+        } else {
+            Hint::Work { queue: job.queue }
+        });
+        Ok((Delivered::Accepted, name))
+    }
+}
+
+/// Returns the step's name where the attempt goes on, else why it does not.
+async fn standing(
+    connection: &mut PgConnection,
+    token: &Token,
+) -> Result<Result<String, Delivered>, Error> {
+    let Place {
+        run_id,
+        key,
+        generation,
+        attempt,
+    } = token.place;
+    let (step, item) = place(key);
+    if let For::External { lease } = token.purpose {
+        let held = sqlx::query!(
+            "select generation, attempt, lease, name from stepwell.detached
+             where run_id = $1 and step = $2 and item = $3 and kind = 'external' for update",
+            run_id,
+            step,
+            item
+        )
+        .fetch_optional(connection)
+        .await?;
+        return Ok(match held {
+            Some(row)
+                if row.generation != generation || i64::from(row.attempt) != i64::from(attempt) =>
+            {
+                Err(Delivered::Over)
+            }
+            Some(row) if row.lease != lease => Err(Delivered::LeaseLost),
+            Some(row) => Ok(row.name),
+            None => Err(Delivered::Over),
+        });
+    }
+    let row = sqlx::query!(
+        r#"select r.generation, r.status = 'pending' as "open!", r.workflow_id, r.version,
+                  s.status::text as status, s.attempt as "attempt?", s.error is not null as "failed?", s.name as "name?"
+           from stepwell.run r
+           left join stepwell.step s
+             on s.run_id = r.id and s.step = $2 and s.item = $3 and s.generation = $4
+           where r.id = $1"#,
+        run_id,
+        step,
+        item,
+        generation
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row.filter(|row| row.open && row.generation == generation) else {
+        return Ok(Err(Delivered::Over));
+    };
+    let name = row.name.unwrap_or_default();
+    // An attempt of some milliseconds has no row of its own yet.
+    let begun = i64::from(row.attempt.unwrap_or(0));
+    let attempt = i64::from(attempt);
+    let waits = match row.status.as_deref() {
+        None => attempt >= 1,
+        Some("running") => begun == attempt,
+        Some("waiting") if row.failed == Some(true) => begun == attempt - 1,
+        Some("waiting") => begun == attempt,
+        Some(_) => false,
+    };
+    Ok(if waits {
+        Ok(name)
+    } else {
+        Err(Delivered::Over)
+    })
+}
+
+fn lines(token: &Token, name: &str, said: Vec<(log::Level, String)>) -> Vec<Line> {
+    let at: Time = chrono::Utc::now();
+    let line = |(level, message)| Line {
+        run_id: token.place.run_id,
+        step: name.to_owned(),
+        attempt: token.place.attempt,
+        level,
+        at,
+        message,
+    };
+    said.into_iter().map(line).collect()
+}
