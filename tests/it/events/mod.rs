@@ -5,3 +5,4 @@ mod many;
 mod python;
 mod sse;
 mod stream;
+mod watch;
