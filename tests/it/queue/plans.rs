@@ -281,11 +281,8 @@ async fn hot_statements_use_their_indexes() {
     check("commit_steps", &plan);
 
     // The changes of jobs, with the worker before them.
-    let jobs: Vec<_> = lean[28..]
-        .iter()
-        .map(|(n, value)| (n - 27, *value))
-        .collect();
-    let jobs = [vec![lean[0]], jobs].concat();
+    let mut jobs = vec![lean[0]];
+    jobs.extend(lean[28..].iter().map(|(n, value)| (n - 27, *value)));
     let plan = explain(&mut steady, &query("commit_jobs.sql"), &jobs).await;
     check("commit_jobs", &plan);
     assert!(plan.contains("job_pkey"), "{plan}");
