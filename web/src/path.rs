@@ -49,7 +49,13 @@ pub struct NameOrId(pub String);
 
 impl Take for NameOrId {
     async fn take(req: &mut Request, _depot: &mut Depot, arg: &str) -> Result<Self, Problem> {
-        Ok(Self(text(req, arg)))
+        let text = text(req, arg);
+        // No name has one, and Postgres would refuse the whole statement.
+        if text.contains('\0') {
+            let detail = "must not contain a NUL character".to_owned();
+            return Err(Problem::parameters(vec![Fault::parameter(arg, detail)]));
+        }
+        Ok(Self(text))
     }
 
     fn describe(components: &mut Components, operation: &mut Operation, arg: &str) {
@@ -59,7 +65,11 @@ impl Take for NameOrId {
             .schema(Object::with_type(BasicType::String))
             .example("0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41".into());
         operation.parameters.insert(parameter);
-        problem::describe(components, operation, &[Kind::NotFound]);
+        problem::describe(
+            components,
+            operation,
+            &[Kind::InvalidParameter, Kind::NotFound],
+        );
     }
 }
 extractor!(NameOrId);
@@ -103,16 +113,21 @@ impl Take for Number {
 }
 extractor!(Number);
 
-/// A path parameter that is any text.
+/// A path parameter that is any text of up to `NAME_CHARS_MAX` characters.
 #[derive(Clone, Debug)]
 pub struct Word(pub String);
 
 impl Take for Word {
     async fn take(req: &mut Request, _depot: &mut Depot, arg: &str) -> Result<Self, Problem> {
-        Ok(Self(text(req, arg)))
+        let text = text(req, arg);
+        if !(1..=NAME_CHARS_MAX).contains(&text.chars().count()) {
+            let detail = format!("must have 1 to {NAME_CHARS_MAX} characters");
+            return Err(Problem::parameters(vec![Fault::parameter(arg, detail)]));
+        }
+        Ok(Self(text))
     }
 
-    fn describe(_components: &mut Components, operation: &mut Operation, arg: &str) {
+    fn describe(components: &mut Components, operation: &mut Operation, arg: &str) {
         let parameter = Parameter::new(arg)
             .location(ParameterIn::Path)
             .description("Its name.")
@@ -123,9 +138,31 @@ impl Take for Word {
             )
             .example("approved".into());
         operation.parameters.insert(parameter);
+        problem::describe(components, operation, &[Kind::InvalidParameter]);
     }
 }
 extractor!(Word);
+
+/// A path parameter that only Stepwell makes. What is none of its tokens is found nowhere: 404.
+#[derive(Clone, Debug)]
+pub struct Token(pub String);
+
+impl Take for Token {
+    async fn take(req: &mut Request, _depot: &mut Depot, arg: &str) -> Result<Self, Problem> {
+        Ok(Self(text(req, arg)))
+    }
+
+    fn describe(components: &mut Components, operation: &mut Operation, arg: &str) {
+        let parameter = Parameter::new(arg)
+            .location(ParameterIn::Path)
+            .description("The token that came with the work.")
+            .schema(Object::with_type(BasicType::String).min_length(1))
+            .example("AQGh_qbUo3V5mWDCgoC6AcQAAP____8AAAABAAAAAQAABaH-ptqsSMTHwj8WzpPB".into());
+        operation.parameters.insert(parameter);
+        problem::describe(components, operation, &[Kind::NotFound]);
+    }
+}
+extractor!(Token);
 
 fn text(req: &Request, arg: &str) -> String {
     req.param::<String>(arg).unwrap_or_default()

@@ -197,6 +197,24 @@ async fn an_id_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_name_in_the_path_that_no_text_can_be_is_refused() {
+    with_app(async |app| {
+        for path in ["agents", "workflows", "schedules", "queues"] {
+            let answer = app.api.get(&format!("{path}/a%00b")).await;
+            assert!([400, 404].contains(&answer.status), "{path}: {answer:?}");
+            let status = answer.status;
+            answer.problem(status);
+        }
+        let long = "a".repeat(65);
+        let poll = format!("external/{long}/poll");
+        let answer = app.api.post(&poll, json!({"wait_ms": 30_000})).await;
+        let answer = answer.problem(400);
+        assert_eq!(answer.body["errors"][0]["parameter"], "topic");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_wrong_method_is_405_and_names_the_right_ones() {
     with_app(async |app| {
         let answer = app

@@ -133,6 +133,22 @@ async fn tokens_are_not_forged_and_have_their_time() {
         let token = path.rsplit('/').next().unwrap();
         let external = format!("/api/v1/external/{token}/complete");
         app.api.post(&external, json!({})).await.problem(404);
+        for (error, place, why) in [
+            (
+                json!({"code": 5, "message": "no"}),
+                "/error/code",
+                "unknown field",
+            ),
+            (json!({"message": 5}), "/error/message", "string"),
+            (json!(5), "/error", "a text, or an object with a `message`"),
+        ] {
+            let body = json!({"status": "failed", "error": error});
+            app.api
+                .post(&path, body)
+                .await
+                .problem(400)
+                .finds(place, why);
+        }
         app.api
             .post(&path, json!({"status": "done"}))
             .await

@@ -1,7 +1,7 @@
 //! GET `/api/v1/audit`.
 
 use salvo::Writer;
-use salvo::oapi::{BasicType, Object, Parameter, endpoint};
+use salvo::oapi::{BasicType, KnownFormat, Object, Parameter, endpoint};
 use stepwell_queue::audit::AuditFilter;
 use stepwell_workflow::Time;
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use crate::App;
 use crate::answer::{Found, Result};
 use crate::list::List;
 use crate::onward::{OnwardById, cursor_after};
+use crate::openapi::text_of;
 use crate::page::parameter;
 use crate::query::{Parameters, Query, Reader};
 
@@ -49,19 +50,24 @@ impl Parameters for Filter {
                 word(),
                 "workflow".into(),
             ),
-            parameter("entity_id", "Records about this one.", word(), id.into()),
+            parameter(
+                "entity_id",
+                "Records about this one.",
+                text_of(KnownFormat::Uuid),
+                id.into(),
+            ),
             parameter("actor", "What this one did.", word(), "anonymous".into()),
             parameter("action", "What was done.", word(), "run.cancelled".into()),
             parameter(
                 "from",
                 "At this time or later, to the millisecond.",
-                word(),
+                text_of(KnownFormat::DateTime),
                 "2026-03-01T00:00:00Z".into(),
             ),
             parameter(
                 "to",
                 "Before this time, to the millisecond.",
-                word(),
+                text_of(KnownFormat::DateTime),
                 "2026-04-01T00:00:00Z".into(),
             ),
         ];

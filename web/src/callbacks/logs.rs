@@ -42,7 +42,7 @@ impl Example for LogsInput {
 )]
 pub async fn log_callback(
     app: App,
-    token: path::Word,
+    token: path::Token,
     _query: Query<Nothing>,
     body: Body<LogsInput>,
 ) -> Result<Found<Receipt>> {

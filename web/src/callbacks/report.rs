@@ -77,7 +77,7 @@ impl Example for Receipt {
 pub async fn report_callback(
     app: App,
     caller: Caller,
-    token: path::Word,
+    token: path::Token,
     _query: Query<Nothing>,
     body: Body<CallbackInput>,
 ) -> Result<Found<Receipt>> {

@@ -1,8 +1,10 @@
 //! An error that an agent or an external worker reports.
 
-use salvo::oapi::schema::OneOf;
+use salvo::oapi::schema::{AdditionalProperties, OneOf};
 use salvo::oapi::{BasicType, Components, Object, RefOr, Schema, ToSchema};
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 use stepwell_workflow::Failure;
 
 /// Characters of an error's message: enough for a person, and it goes into the audit log.
@@ -11,11 +13,35 @@ const MESSAGE_CHARS_MAX: usize = 4_096;
 const TYPE_CHARS_MAX: usize = 64;
 
 /// A sentence, or an object with more to say.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum ErrorInput {
     Text(String),
     Said(SaidError),
+}
+
+// By hand, because serde's untagged enums tell neither what is wrong nor where.
+impl<'de> Deserialize<'de> for ErrorInput {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = ErrorInput;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text, or an object with a `message`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ErrorInput, E> {
+                Ok(ErrorInput::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ErrorInput, A::Error> {
+                SaidError::deserialize(MapAccessDeserializer::new(map)).map(ErrorInput::Said)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// An error in full.
@@ -58,6 +84,7 @@ impl ToSchema for ErrorInput {
     fn to_schema(_components: &mut Components) -> RefOr<Schema> {
         let text = || Object::with_type(BasicType::String);
         let said = Object::new()
+            .additional_properties(AdditionalProperties::FreeForm(false))
             .property("message", text())
             .required("message")
             .property(

@@ -8,7 +8,8 @@ use futures::Stream;
 use futures::stream::BoxStream;
 use http::{HeaderValue, StatusCode, header};
 use salvo::oapi::{
-    Components, Content, EndpointOutRegister, Operation, Response as Documented, ToSchema,
+    BasicType, Components, Content, EndpointOutRegister, Object, Operation, Response as Documented,
+    ToSchema,
 };
 use salvo::{Depot, Request, Response, Writer, async_trait};
 
@@ -117,10 +118,9 @@ impl EndpointOutRegister for Events {
     fn register(components: &mut Components, operation: &mut Operation) {
         let event = Event::example();
         let example = format!("id: 4\nevent: step.completed\ndata: {event}\n\n");
-        // Referred to by the description: the stream itself is text.
+        // Referred to by the description: in a message it is text.
         Event::to_schema(components);
-        let text = salvo::oapi::Object::with_type(salvo::oapi::BasicType::String);
-        let content = Content::new(text).example(example.into());
+        let content = Content::new(message_schema()).example(example.into());
         operation.responses.insert(
             "200",
             Documented::new(
@@ -137,6 +137,16 @@ impl EndpointOutRegister for Events {
             ),
         );
     }
+}
+
+/// The schema of one message, as its fields are read by who listens.
+fn message_schema() -> Object {
+    let text = || Object::with_type(BasicType::String);
+    Object::new()
+        .property("id", text())
+        .property("event", text())
+        .property("data", text())
+        .property("retry", Object::with_type(BasicType::Integer))
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Example for Lease {
 )]
 pub async fn hold_external(
     app: App,
-    token: path::Word,
+    token: path::Token,
     _query: Query<Nothing>,
     body: MaybeBody<HeartbeatInput>,
 ) -> Result<Found<Lease>> {

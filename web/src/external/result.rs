@@ -63,7 +63,7 @@ impl Example for FailInput {
 pub async fn complete_external(
     app: App,
     caller: Caller,
-    token: path::Word,
+    token: path::Token,
     _query: Query<Nothing>,
     body: MaybeBody<CompleteInput>,
 ) -> Result<Found<Receipt>> {
@@ -82,7 +82,7 @@ pub async fn complete_external(
 pub async fn fail_external(
     app: App,
     caller: Caller,
-    token: path::Word,
+    token: path::Token,
     _query: Query<Nothing>,
     body: MaybeBody<FailInput>,
 ) -> Result<Found<Receipt>> {

@@ -1,7 +1,7 @@
 //! Optional parameters. Their example stands in their schema, where it is read and not used: Swagger
 //! UI fills in the example of a parameter itself, and would try every filter at once.
 
-use salvo::oapi::{Object, Parameter, ParameterIn};
+use salvo::oapi::{BasicType, KnownFormat, Object, Parameter, ParameterIn, SchemaFormat};
 use serde_json::Value;
 
 /// Describes a parameter that may be left out.
@@ -17,4 +17,10 @@ pub fn optional(
         .location(place)
         .description(about)
         .schema(schema.example(example))
+}
+
+/// The schema of a text that is an RFC 3339 time, a UUID, …
+#[must_use]
+pub fn text_of(format: KnownFormat) -> Object {
+    Object::with_type(BasicType::String).format(SchemaFormat::KnownFormat(format))
 }

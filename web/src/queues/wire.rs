@@ -79,7 +79,7 @@ impl Example for Queue {
 pub struct QueueLimits {
     /// Runs that workers may hold at once, all of them together; null: as many as they have slots.
     #[serde(deserialize_with = "Option::deserialize")]
-    #[salvo(schema(minimum = 1, maximum = 1_000_000))]
+    #[salvo(schema(minimum = 1, maximum = 1_000_000, required = true))]
     pub max_running: Option<i32>,
 }
 

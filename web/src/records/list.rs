@@ -1,7 +1,7 @@
 //! GET `/api/v1/records`.
 
 use salvo::Writer;
-use salvo::oapi::{BasicType, Object, Parameter, endpoint};
+use salvo::oapi::{BasicType, KnownFormat, Object, Parameter, endpoint};
 use stepwell_queue::record::{RecordFilter, RecordSort};
 use stepwell_workflow::Time;
 
@@ -10,6 +10,7 @@ use super::wire::Record;
 use crate::App;
 use crate::answer::{Found, Result};
 use crate::list::{COUNT_MAX, List, Total};
+use crate::openapi::text_of;
 use crate::page::{Page, Position, parameter};
 use crate::query::{Parameters, Query, Reader};
 
@@ -52,13 +53,13 @@ impl Parameters for Filter {
             parameter(
                 "created_after",
                 "Created at this time or later, to the millisecond.",
-                word(),
+                text_of(KnownFormat::DateTime),
                 "2026-03-01T00:00:00Z".into(),
             ),
             parameter(
                 "created_before",
                 "Created before this time, to the millisecond.",
-                word(),
+                text_of(KnownFormat::DateTime),
                 "2026-04-01T00:00:00Z".into(),
             ),
         ];

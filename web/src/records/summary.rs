@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use salvo::Writer;
-use salvo::oapi::{BasicType, Object, Parameter, ToSchema, endpoint};
+use salvo::oapi::{BasicType, KnownFormat, Object, Parameter, ToSchema, endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stepwell_queue::record::SummaryFilter;
@@ -13,6 +13,7 @@ use super::limits::STATUSES;
 use crate::App;
 use crate::answer::{Found, Result};
 use crate::example::Example;
+use crate::openapi::text_of;
 use crate::page::parameter;
 use crate::query::{Parameters, Query, Reader};
 
@@ -47,14 +48,14 @@ impl Parameters for Filter {
             parameter("category", "Of this category.", word(), "invoice".into()),
             parameter(
                 "date_from",
-                "Created at this time or later; a date is its beginning in UTC.",
-                word(),
+                "Created on this day (UTC) or later; a time is taken as well.",
+                text_of(KnownFormat::Date),
                 "2026-03-01".into(),
             ),
             parameter(
                 "date_to",
-                "Created before this time; a date is its beginning in UTC.",
-                word(),
+                "Created before this day (UTC); a time is taken as well.",
+                text_of(KnownFormat::Date),
                 "2026-04-01".into(),
             ),
         ]

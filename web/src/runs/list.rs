@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use salvo::Writer;
-use salvo::oapi::{BasicType, KnownFormat, Object, Parameter, SchemaFormat, endpoint};
+use salvo::oapi::{BasicType, KnownFormat, Object, Parameter, endpoint};
 use stepwell_queue::run::{RunFilter, RunPage};
 use stepwell_workflow::{RunStatus, Time};
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use crate::App;
 use crate::answer::{Found, Result};
 use crate::labels;
 use crate::list::{COUNT_MAX, List, Total};
+use crate::openapi::text_of;
 use crate::page::{Page, Position, parameter};
 use crate::query::{Parameters, Query, Reader};
 
@@ -48,7 +49,6 @@ impl Parameters for Filter {
 
     fn describe() -> Vec<Parameter> {
         let word = || Object::with_type(BasicType::String);
-        let of_format = |format| word().format(SchemaFormat::KnownFormat(format));
         let id = "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41";
         let mut all = vec![
             parameter(
@@ -66,13 +66,13 @@ impl Parameters for Filter {
             parameter(
                 "created_after",
                 "Created at this time or later, to the millisecond.",
-                of_format(KnownFormat::DateTime),
+                text_of(KnownFormat::DateTime),
                 "2026-03-01T00:00:00Z".into(),
             ),
             parameter(
                 "created_before",
                 "Created before this time, to the millisecond.",
-                of_format(KnownFormat::DateTime),
+                text_of(KnownFormat::DateTime),
                 "2026-04-01T00:00:00Z".into(),
             ),
             parameter(
@@ -85,7 +85,7 @@ impl Parameters for Filter {
             parameter(
                 "parent_id",
                 "Runs that this run started.",
-                of_format(KnownFormat::Uuid),
+                text_of(KnownFormat::Uuid),
                 id.into(),
             ),
         ];

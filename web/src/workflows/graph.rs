@@ -30,7 +30,9 @@ impl Parameters for OfVersion {
     }
 
     fn describe() -> Vec<Parameter> {
-        let schema = Object::with_type(BasicType::Integer).minimum(1);
+        let schema = Object::with_type(BasicType::Integer)
+            .minimum(1)
+            .maximum(i32::MAX);
         vec![parameter(
             "version",
             "The latest when absent.",
