@@ -8,7 +8,7 @@ usage: ./dev bench [OPTIONS]             measures
        ./dev bench plots FILE… --out DIR  draws what --json wrote, without measuring
 
   --workloads LIST  of Q1,Q2,W1,W1x2,W2,W3,H1,E1 (all of these when nothing is said)
-                    and the long ones H2,S1,S2,L1, which are run in a short form
+                    and the long ones H2,R1,S1,S2,L1, which are run in a short form
   --full            the long ones too unless --workloads says otherwise, and in their whole length
   --reps N          repetitions (3)
   --scale X         the share of each workload's size and time (1.0)
@@ -59,6 +59,7 @@ pub(crate) enum Workload {
     H1,
     E1,
     H2,
+    R1,
     S1,
     S2,
     L1,
@@ -75,7 +76,7 @@ impl Workload {
         Self::H1,
         Self::E1,
     ];
-    const LONG: &[Self] = &[Self::H2, Self::S1, Self::S2, Self::L1];
+    const LONG: &[Self] = &[Self::H2, Self::R1, Self::S1, Self::S2, Self::L1];
 
     pub(crate) fn name(self) -> String {
         format!("{self:?}")

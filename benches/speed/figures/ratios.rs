@@ -25,6 +25,8 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("H2 analytics", "runs/s", "H2 free", "runs/s"),
     ("H2 analytics", LAST, "H2 free", LAST),
     ("H2 analytics", "p99 ms", "H2 free", "p99 ms"),
+    ("R1 days leave", "runs/s", "R1 free", "runs/s"),
+    ("R1 days leave", "p99 ms", "R1 free", "p99 ms"),
 ];
 /// The rate when the load had gone on for longest.
 pub(crate) const LAST: &str = "runs/s at the end";

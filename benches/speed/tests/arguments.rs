@@ -18,7 +18,7 @@ fn measured(line: &str) -> Arguments {
 #[test]
 fn the_long_ones_come_by_name_or_when_all_is_asked_for() {
     assert_eq!(measured("--bench").workloads, Workload::SHORT);
-    assert_eq!(measured("--full").workloads.len(), 12);
+    assert_eq!(measured("--full").workloads.len(), 13);
     let named = measured("--workloads W1x2,H2 --full");
     assert_eq!(named.workloads, [Workload::W1x2, Workload::H2]);
     assert!(named.extent.full);

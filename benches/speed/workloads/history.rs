@@ -15,7 +15,7 @@ use super::CHAIN_STEPS;
 use crate::scene::{Scene, Worker};
 
 /// Days that history is spread over, yesterday the last.
-const DAYS: usize = 7;
+pub(super) const DAYS: usize = 7;
 /// Runs that one statement writes: some tens of megabytes.
 const CHUNK: usize = 50_000;
 

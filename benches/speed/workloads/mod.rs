@@ -8,6 +8,7 @@ mod history;
 mod l1;
 mod q1;
 mod q2;
+mod r1;
 mod s1;
 mod s2;
 mod w1;
@@ -39,6 +40,7 @@ pub(crate) async fn measure(
         Workload::H1 => h1::measure(stage, extent, figures).await,
         Workload::E1 => e1::measure(stage, extent, figures).await,
         Workload::H2 => h2::measure(stage, extent, figures).await,
+        Workload::R1 => r1::measure(stage, extent, figures).await,
         Workload::S1 => s1::measure(stage, extent, figures).await,
         Workload::S2 => s2::measure(stage, extent, figures).await,
         Workload::L1 => l1::measure(stage, extent, figures).await,
