@@ -1,9 +1,11 @@
 //! Who may come in, and what they may do.
 
+mod algorithms;
 mod hostile;
 mod keys;
 mod rates;
 mod roles;
+mod rotation;
 mod secrets;
 mod tokens;
 
