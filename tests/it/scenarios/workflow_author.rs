@@ -18,6 +18,8 @@ use crate::harness::{Agent, App, Client, Database, PATIENCE, Reply, shows, until
 /// A process that was not told would believe for five seconds what it remembers.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
+const INPUT: &str = r#"{"user": "Ada"}"#;
+
 /// The author speaks to one process, and looks through another, by REST and by gRPC.
 struct Author {
     app: App,
@@ -125,7 +127,7 @@ impl Author {
 
     /// Starts a run by gRPC, through the other process.
     async fn executes(&mut self) -> Streaming<ExecutionUpdate> {
-        let request = order("order", r#"{"user": "Ada"}"#);
+        let request = order("order", INPUT);
         let answer = self.executions.execute_workflow(request).await;
         answer.unwrap().into_inner()
     }
@@ -217,16 +219,19 @@ impl Author {
         self.api.post(execute, json!({})).await.problem(404);
         let executions = &mut self.executions;
         until("the other starts nothing more", AT_ONCE, async || {
-            let answer = executions.execute_workflow(order("order", "{}")).await;
+            let answer = executions.execute_workflow(order("order", INPUT)).await;
             let refused = answer.err()?;
             (refused.code() == Code::NotFound).then_some(())
         })
         .await;
         // Its runs stay, and those that had just begun end well.
+        let list = "runs?limit=200";
         until("every run is over", PATIENCE, async || {
-            let runs = self.other.read("runs?limit=200").await.each("status");
-            runs.iter().all(|run| run == "completed").then_some(())
+            let ends = self.other.read(list).await.each("finished_at");
+            ends.iter().all(Value::is_string).then_some(())
         })
         .await;
+        let ends = self.other.read(list).await.each("status");
+        assert!(ends.iter().all(|end| end == "completed"), "{ends:?}");
     }
 }
