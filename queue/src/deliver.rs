@@ -7,6 +7,7 @@
 use sha2::{Digest, Sha256};
 use sqlx::{Connection as _, PgConnection};
 use stepwell_workflow::{Outcome, Time};
+use uuid::Uuid;
 
 use crate::detached::{Place, Report, place};
 use crate::inbox::{Word, word};
@@ -70,10 +71,9 @@ impl Store {
             agent_policy: None,
             outcome: said.outcome,
         };
-        let name = self.deliver_report(&token, report, &said.actor).await?;
-        let (delivered, name) = name;
-        if delivered == Delivered::Accepted && !said.lines.is_empty() {
-            self.write_lines(&lines(&token, &name, said.lines)).await?;
+        let (delivered, step) = self.deliver_report(&token, report, &said.actor).await?;
+        if let Some(step) = step.filter(|_| !said.lines.is_empty()) {
+            self.write_said(&token, step, said.lines).await?;
         }
         Ok(delivered)
     }
@@ -96,13 +96,33 @@ impl Store {
             Err(refused) => return Ok(refused),
         };
         let mut connection = self.pool.acquire().await?;
-        let name = match standing(&mut connection, &token).await? {
-            Ok(name) => name,
+        let step = match standing(&mut connection, &token).await? {
+            Ok(step) => step,
             Err(refused) => return Ok(refused),
         };
         drop(connection);
-        self.write_lines(&lines(&token, &name, said)).await?;
+        self.write_said(&token, step, said).await?;
         Ok(Delivered::Accepted)
+    }
+
+    /// Writes what was said of a step into the log.
+    async fn write_said(
+        &self,
+        token: &Token,
+        step: Step,
+        said: Vec<(log::Level, String)>,
+    ) -> Result<(), Error> {
+        let name = match step {
+            Step::Named(name) => name,
+            Step::Planned(workflow_id, version) => {
+                let planned = self.planned(workflow_id, version).await?;
+                let name = planned.and_then(|planned| planned.plan.step_name(token.place.key));
+                name.ok_or_else(|| {
+                    Error::Corrupt(format!("run {}: no such step", token.place.run_id))
+                })?
+            }
+        };
+        self.write_lines(&lines(token, &name, said)).await
     }
 
     /// Reads a token and checks that it is for this door and in time.
@@ -125,13 +145,13 @@ impl Store {
         })
     }
 
-    /// Writes the message; returns the step's name as well.
+    /// Writes the message; returns the step as well, where it is accepted.
     pub(crate) async fn deliver_report(
         &self,
         token: &Token,
         report: Report,
         actor: &Actor,
-    ) -> Result<(Delivered, String), Error> {
+    ) -> Result<(Delivered, Option<Step>), Error> {
         let Place {
             run_id,
             key,
@@ -163,7 +183,7 @@ impl Store {
         )
         .fetch_optional(&mut *transaction)
         .await?;
-        let refused = |why| Ok((why, String::new()));
+        let refused = |why| Ok((why, None));
         if let Some(before) = before {
             return refused(if before == fingerprint {
                 Delivered::Again
@@ -174,8 +194,8 @@ impl Store {
         let Some(job) = job else {
             return refused(Delivered::Over);
         };
-        let name = match standing(&mut transaction, token).await? {
-            Ok(name) => name,
+        let step_said = match standing(&mut transaction, token).await? {
+            Ok(step) => step,
             Err(why) => return refused(why),
         };
         sqlx::query!(
@@ -214,15 +234,23 @@ impl Store {
         } else {
             Hint::Work { queue: job.queue }
         });
-        Ok((Delivered::Accepted, name))
+        Ok((Delivered::Accepted, Some(step_said)))
     }
 }
 
-/// Returns the step's name where the attempt goes on, else why it does not.
+/// The step of an attempt that goes on.
+pub(crate) enum Step {
+    /// By the name in its row.
+    Named(String),
+    /// By its place in this version of this workflow: an attempt of some milliseconds has no row yet.
+    Planned(Uuid, i32),
+}
+
+/// Returns the step where the attempt goes on, else why it does not.
 async fn standing(
     connection: &mut PgConnection,
     token: &Token,
-) -> Result<Result<String, Delivered>, Error> {
+) -> Result<Result<Step, Delivered>, Error> {
     let Place {
         run_id,
         key,
@@ -247,7 +275,7 @@ async fn standing(
                 Err(Delivered::Over)
             }
             Some(row) if row.lease != lease => Err(Delivered::LeaseLost),
-            Some(row) => Ok(row.name),
+            Some(row) => Ok(Step::Named(row.name)),
             None => Err(Delivered::Over),
         });
     }
@@ -268,8 +296,9 @@ async fn standing(
     let Some(row) = row.filter(|row| row.open && row.generation == generation) else {
         return Ok(Err(Delivered::Over));
     };
-    let name = row.name.unwrap_or_default();
-    // An attempt of some milliseconds has no row of its own yet.
+    let step = row
+        .name
+        .map_or(Step::Planned(row.workflow_id, row.version), Step::Named);
     let begun = i64::from(row.attempt.unwrap_or(0));
     let attempt = i64::from(attempt);
     let waits = match row.status.as_deref() {
@@ -280,7 +309,7 @@ async fn standing(
         Some(_) => false,
     };
     Ok(if waits {
-        Ok(name)
+        Ok(step)
     } else {
         Err(Delivered::Over)
     })

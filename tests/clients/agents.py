@@ -1,6 +1,6 @@
 """Manages agents as a client would that was generated from the OpenAPI document: agents with every
 kind of credentials before a server that checks them, versions of a workflow, its execution, a retry
-from the step that failed, a cancel, the audit trail, readiness and measurements.
+from the step that failed, a cancel, logs, the audit by its filters, readiness and measurements.
 
 Usage: agents.py STEPWELL
 """
@@ -20,6 +20,9 @@ from server import Server
 PATIENCE = 30
 """Seconds for anything that is waited for."""
 
+SECRETS = ("s3cret", "k3y", "l0velace", "guessed")
+"""What is never shown."""
+
 CREDENTIALS = {
     "open": ("none", None),
     "token": ("bearer", {"token": "s3cret"}),
@@ -33,6 +36,7 @@ class Agents:
 
     def __init__(self):
         self.calls = []
+        self.told = []
         self.repaired = threading.Event()
         self.released = threading.Event()
         agents = self
@@ -41,7 +45,14 @@ class Agents:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                self.answer(200, {"status": "fine"})
+                if self.is_let_in():
+                    self.answer(200, {"status": "fine"})
+                else:
+                    self.answer(401, {"error": "who are you?"})
+
+            def do_DELETE(self):
+                agents.told.append(self.path)
+                self.answer(200, {})
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -62,7 +73,7 @@ class Agents:
                     "/basic": self.headers["Authorization"]
                     == "Basic " + base64.b64encode(b"ada:l0velace").decode(),
                 }
-                return shown.get(self.path, self.headers["Authorization"] is None)
+                return shown.get(self.path.removesuffix("/health"), self.headers["Authorization"] is None)
 
             def answer(self, status, body):
                 text = json.dumps(body).encode()
@@ -115,16 +126,21 @@ def generate(program, directory):
 
 def scenario(url, agents):
     from stepwell_client import Client
+    from stepwell_client.api.audit import list_audit
+    from stepwell_client.api.callbacks import log_callback
     from stepwell_client.api.agents import (
         create_agent, delete_agent, get_agent, get_agent_health, list_agents, replace_agent,
     )
-    from stepwell_client.api.runs import cancel_run, get_run, list_run_audit, list_run_steps, retry_run
+    from stepwell_client.api.runs import (
+        cancel_run, get_run, list_run_audit, list_run_logs, list_run_steps, list_runs, retry_run,
+    )
     from stepwell_client.api.system import health, metrics, ready, version
     from stepwell_client.api.workflows import (
         create_workflow, execute_workflow, get_workflow_version, list_workflow_versions, replace_workflow,
     )
     from stepwell_client.models import (
-        AgentInput, CancelInput, ExecuteInput, RetryConfig, RetryInput, WorkflowInput,
+        AgentInput, CancelInput, ExecuteInput, ListRunLogsLevel, ListRunsStatus, LogsInput, RetryConfig,
+        RetryInput, WorkflowInput,
     )
 
     client = Client(base_url=url, timeout=PATIENCE)
@@ -143,8 +159,8 @@ def scenario(url, agents):
     # --- An agent of each kind; credentials are never shown.
     ids = {}
     for name, (auth_type, auth_config) in {**CREDENTIALS, "broken": ("none", None), "slow": ("none", None)}.items():
-        described = {"name": name, "url": f"{agents.url}/{name}", "health_path": "/health",
-                     "auth_type": auth_type, "retry_config": {"max_attempts": 1}}
+        described = {"name": name, "url": f"{agents.url}/{name}", "health_path": f"/{name}/health",
+                     "auth_type": auth_type, "retry_config": {"max_attempts": 1}, "cancel": name == "slow"}
         if auth_config:
             described["auth_config"] = auth_config
         made, headers = ask(create_agent, status=201, body=AgentInput.from_dict(described))
@@ -157,6 +173,16 @@ def scenario(url, agents):
     assert (len(listed.items), listed.total) == (2, len(ids))
     second, _ = ask(list_agents, status=200, limit=200, cursor=listed.next_cursor)
     assert {agent.id for agent in listed.items + second.items} == set(ids.values())
+
+    # --- Wrong credentials show at once, and are mended.
+    right = {"name": "token", "url": f"{agents.url}/token", "health_path": "/token/health", "auth_type": "bearer",
+             "auth_config": CREDENTIALS["token"][1], "retry_config": {"max_attempts": 1}}
+    wrong = {**right, "auth_config": {"token": "guessed"}}
+    ask(replace_agent, str(ids["token"]), status=200, body=AgentInput.from_dict(wrong))
+    ill, _ = ask(get_agent_health, str(ids["token"]), status=200)
+    assert (ill.status, ill.http_status) == ("unhealthy", 401), ill
+    ask(replace_agent, str(ids["token"]), status=200, body=AgentInput.from_dict(right))
+    assert ask(get_agent_health, str(ids["token"]), status=200)[0].status == "healthy"
 
     # --- A change on what somebody else has changed meanwhile is refused.
     _, headers = ask(get_agent, str(ids["open"]), status=200)
@@ -201,21 +227,45 @@ def scenario(url, agents):
     assert [(step.name, step.status) for step in steps.items] == [(name, "completed") for name in order]
     ask(retry_run, failed.id, status=409, body=RetryInput())
 
-    # --- One in the middle of a step is cancelled.
+    # --- One says something in the middle of its step, and is cancelled.
     nap = {"id": "nap", "name": "Nap", "steps": [{"name": "slow", "type": "agent", "config": {"agent": "slow", "input": {}}}]}
     ask(create_workflow, status=201, body=WorkflowInput.from_dict(nap))
     started, _ = ask(execute_workflow, "nap", status=202, body=ExecuteInput())
-    until("the slow agent is called", lambda: agents.called("/slow"))
+    call = until("the slow agent is called", lambda: agents.called("/slow"))[0]
+    lines = {"lines": [{"level": "info", "message": "lying down"}, {"level": "warn", "message": "snoring"}]}
+    token = call["callback_url"].rsplit("/", 1)[1]
+    ask(log_callback, token, status=200, body=LogsInput.from_dict(lines))
+    log, _ = ask(list_run_logs, started.id, status=200)
+    assert [(line.step, line.message) for line in log.items] == [("slow", "lying down"), ("slow", "snoring")], log
+    warned, _ = ask(list_run_logs, started.id, status=200, step="slow", level=ListRunLogsLevel.WARN)
+    assert [line.message for line in warned.items] == ["snoring"], warned
     ask(cancel_run, started.id, status=202, body=CancelInput(reason="enough"))
     cancelled = until("the cancelled run is over", lambda: over(ask(get_run, started.id, status=200)[0]))
     assert (cancelled.status, cancelled.cancel_reason) == ("cancelled", "enough"), cancelled
     agents.released.set()
+    until("the slow agent is told", lambda: f"/slow/runs/{started.id}" in agents.told)
+    over_now = list_runs.sync(client=client, status=ListRunsStatus.CANCELLED)
+    assert [run.id for run in over_now.items] == [started.id], over_now
 
     # --- Everything is in the trail, without gaps.
     trail, _ = ask(list_run_audit, failed.id, status=200, limit=200)
     assert [record.sequence for record in trail.items] == list(range(1, len(trail.items) + 1))
     actions = " ".join(record.action for record in trail.items)
     assert "retr" in actions and "fail" in actions and "complet" in actions, actions
+
+    # --- The whole audit, by its filters; it tells no secret.
+    def recorded(**filters):
+        page, _ = ask(list_audit, status=200, limit=200, **filters)
+        text = json.dumps(page.to_dict())
+        assert not any(secret in text for secret in SECRETS), text
+        return [record.action for record in page.items]
+
+    assert recorded(entity_id=str(ids["token"])) == ["agent.updated", "agent.updated", "agent.created"]
+    assert len(recorded(entity_type="agent", action="agent.created")) == len(ids)
+    assert recorded(entity_id=str(started.id), action="run.cancelled") == ["run.cancelled"]
+    assert recorded(entity_type="workflow", actor="anonymous").count("workflow.created") == 2
+    assert recorded(actor="nobody") == recorded(to="2020-01-01T00:00:00Z") == []
+    assert len(recorded(from_="2020-01-01T00:00:00Z")) > 20
 
     # --- And counted.
     counted = metrics.sync_detailed(client=client)

@@ -23,4 +23,5 @@ mod harness;
 mod queue;
 mod repository;
 mod resources;
+mod scenarios;
 mod sql;

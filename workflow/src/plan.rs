@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::expression::{Expression, Template};
 use crate::retry::RetryPolicy;
-use crate::state::planned;
+use crate::state::{name_of, planned};
 use crate::validate::{Finding, Findings};
 use crate::{StepKey, Time};
 
@@ -274,6 +274,13 @@ impl Plan {
     #[must_use]
     pub fn is_detached(&self, key: StepKey) -> bool {
         planned(self, key).is_detached()
+    }
+
+    /// Returns the name of a step or item: `score` or `score[17]`.
+    #[must_use]
+    pub fn step_name(&self, key: StepKey) -> Option<String> {
+        self.steps.get(usize::from(key.step))?;
+        Some(name_of(self, key))
     }
 
     /// Returns the step of the workflow with this name.

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{ask, command, guarded, key, send};
-use crate::harness::{App, Client, PATIENCE, Process, port, until};
+use crate::harness::{App, PATIENCE, Process, until};
 
 /// Less than what a process believes without a hint.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -99,10 +99,7 @@ async fn a_key_opens_what_is_closed_without() {
 #[tokio::test]
 async fn a_revoked_key_is_refused_at_once_by_every_process() {
     let mut app = guarded(&[]).await;
-    let port = port::free();
-    let second = Client::new(port);
-    app.spawn("api2", &["api", "--port", &port.to_string()]);
-    crate::harness::app::ready(&second, &mut app.processes[1..]).await;
+    let second = app.another_api().await;
     let admin = key(&app, "admin", "admin").await;
     let apis = [app.api.clone(), second];
     for (n, by_command) in [(1, false), (2, true)] {

@@ -1,9 +1,11 @@
 //! Who may come in, and what they may do.
 
+mod algorithms;
 mod hostile;
 mod keys;
 mod rates;
 mod roles;
+mod rotation;
 mod secrets;
 mod tokens;
 
@@ -13,7 +15,7 @@ use serde_json::Value;
 use crate::harness::{Answer, App, Client, Process};
 
 /// Everybody is asked.
-const KEYS: (&str, &str) = ("STEPWELL_AUTH", "keys");
+pub(crate) const KEYS: (&str, &str) = ("STEPWELL_AUTH", "keys");
 
 /// An API that asks for keys, and no worker.
 async fn guarded(settings: &[(&str, &str)]) -> App {
@@ -23,7 +25,7 @@ async fn guarded(settings: &[(&str, &str)]) -> App {
 }
 
 /// Makes a key as an operator does, on the command line.
-async fn key(app: &App, name: &str, role: &str) -> String {
+pub(crate) async fn key(app: &App, name: &str, role: &str) -> String {
     command(
         app,
         &["key", "create", "--name", name, "--role", role, "--json"],
@@ -35,7 +37,7 @@ async fn key(app: &App, name: &str, role: &str) -> String {
 }
 
 /// Runs a command that succeeds and prints JSON.
-async fn command(app: &App, arguments: &[&str]) -> Value {
+pub(crate) async fn command(app: &App, arguments: &[&str]) -> Value {
     let variables = app.variables();
     let variables: Vec<_> = variables
         .iter()

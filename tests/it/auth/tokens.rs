@@ -12,12 +12,12 @@ use super::guarded;
 use crate::harness::{Agent, Answer, App, Reply, until};
 
 const SECRET: &str = "a secret of tokens that is long enough";
-const COMMON: [(&str, &str); 2] = [
+pub(super) const COMMON: [(&str, &str); 2] = [
     ("STEPWELL_JWT_ISSUER", "https://issuer.test"),
     ("STEPWELL_JWT_AUDIENCE", "stepwell"),
 ];
 /// Ed25519 private keys in PKCS #8, made for these tests alone.
-const KEYS: [&str; 2] = [
+pub(super) const KEYS: [&str; 2] = [
     "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEINgxNWe4+c7TPafPcteUbImIx5eSceZzSVZPngPYTGbH
 -----END PRIVATE KEY-----
@@ -28,7 +28,7 @@ MC4CAQAwBQYDK2VwBCIEIFFvNaWijaPjZXQOyeSR7DeJdipbgivBNho3BEpDlpTA
 ",
 ];
 
-fn claims(role: &str) -> Value {
+pub(super) fn claims(role: &str) -> Value {
     json!({"sub": "ada@example.com", "iss": COMMON[0].1, "aud": COMMON[1].1, "role": role,
            "exp": jsonwebtoken::get_current_timestamp() + 60})
 }
@@ -42,7 +42,7 @@ fn shared(claims: &Value) -> String {
     .unwrap()
 }
 
-async fn with(app: &App, method: Method, path: &str, token: &str) -> Answer {
+pub(super) async fn with(app: &App, method: Method, path: &str, token: &str) -> Answer {
     let request = app.api.request(method, path).bearer_auth(token);
     app.api.send(request).await
 }

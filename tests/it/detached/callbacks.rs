@@ -205,10 +205,39 @@ async fn a_callback_that_overtakes_the_answer_counts() {
         app.api.workflow("w", steps).await;
         let run = app.api.start("w", json!({})).await;
         let path = callback(&agent, "/slow", 1).await;
-        let early = json!({"status": "completed", "output": "early"});
+        let early =
+            json!({"status": "completed", "output": "early", "logs": [{"message": "so soon"}]});
         app.api.post(&path, early).await.of(200);
         let done = app.api.finished(&run).await;
         assert_eq!(done["output"], "early", "{done}");
+        let said = app
+            .api
+            .get(&format!("runs/{run}/logs?step=score"))
+            .await
+            .of(200);
+        assert_eq!(said.text("/items/0/message"), "so soon");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_said_before_the_step_is_written_is_said_by_that_step() {
+    with_app(async |app| {
+        let agent = Agent::start().await;
+        agent.on("/score", |_| Reply::held());
+        app.api.agent("score", &agent.url("/score")).await;
+        let step = json!({"type": "agent", "config": {"agent": "score"}});
+        let map =
+            json!({"name": "each", "type": "map", "config": {"items": "${[7]}", "step": step}});
+        app.api.workflow("w", json!([map])).await;
+        let run = app.api.start("w", json!({})).await;
+        let path = callback(&agent, "/score", 1).await;
+        let lines = json!({"lines": [{"message": "at once"}]});
+        app.api.post(&format!("{path}/logs"), lines).await.of(200);
+        let said = app.api.get(&format!("runs/{run}/logs")).await.of(200);
+        assert_eq!(said.text("/items/0/step"), "each[0]");
+        agent.release("/score");
+        assert_eq!(app.api.finished(&run).await["status"], "completed");
     })
     .await;
 }

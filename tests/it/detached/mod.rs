@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::harness::{Agent, App};
 
 /// The path of the callback that a call to this path carries.
-async fn callback(agent: &Agent, path: &str, number: usize) -> String {
+pub(crate) async fn callback(agent: &Agent, path: &str, number: usize) -> String {
     let call = agent.called(path, number).await;
     let url = call.body["callback_url"].as_str().unwrap().to_owned();
     let at = url.find("/api/v1/callbacks/").unwrap();

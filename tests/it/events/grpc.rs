@@ -21,13 +21,13 @@ pub(super) async fn address(app: &App) -> String {
     line.split_whitespace().last().unwrap().to_owned()
 }
 
-pub(super) async fn connect(app: &App) -> WorkflowServiceClient<Channel> {
+pub(crate) async fn connect(app: &App) -> WorkflowServiceClient<Channel> {
     let endpoint = format!("http://{}", address(app).await);
     let channel = Endpoint::from_shared(endpoint).unwrap().connect().await;
     WorkflowServiceClient::new(channel.unwrap())
 }
 
-pub(super) fn order(workflow: &str, input: &str) -> ExecuteWorkflowRequest {
+pub(crate) fn order(workflow: &str, input: &str) -> ExecuteWorkflowRequest {
     ExecuteWorkflowRequest {
         workflow_id: workflow.into(),
         payload: Some(Payload::InputJson(input.into())),
@@ -35,12 +35,12 @@ pub(super) fn order(workflow: &str, input: &str) -> ExecuteWorkflowRequest {
     }
 }
 
-async fn next(stream: &mut Streaming<ExecutionUpdate>) -> Option<ExecutionUpdate> {
+pub(crate) async fn next(stream: &mut Streaming<ExecutionUpdate>) -> Option<ExecutionUpdate> {
     let next = tokio::time::timeout(PATIENCE, stream.message());
     next.await.expect("the stream says something").unwrap()
 }
 
-async fn rest(stream: &mut Streaming<ExecutionUpdate>) -> Vec<ExecutionUpdate> {
+pub(crate) async fn rest(stream: &mut Streaming<ExecutionUpdate>) -> Vec<ExecutionUpdate> {
     let mut updates = Vec::new();
     while let Some(update) = next(stream).await {
         updates.push(update);

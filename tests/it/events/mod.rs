@@ -1,6 +1,6 @@
 //! What happens, told as it happens: over server-sent events and over gRPC.
 
-mod grpc;
+pub(crate) mod grpc;
 mod many;
 mod python;
 mod sse;

@@ -4,6 +4,6 @@ mod callbacks;
 mod deliveries;
 mod firings;
 mod outages;
-mod receiver;
+pub(crate) mod receiver;
 mod schedules;
 mod subscriptions;

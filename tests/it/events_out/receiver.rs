@@ -8,7 +8,7 @@ use crate::harness::{Agent, App, Call, PATIENCE, until};
 pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Whether the library takes this call as signed with this secret.
-pub(super) fn is_signed(call: &Call, secret: &str) -> bool {
+pub(crate) fn is_signed(call: &Call, secret: &str) -> bool {
     let mut headers = reqwest::header::HeaderMap::new();
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         headers.insert(name, call.header(name).parse().unwrap());
@@ -19,7 +19,7 @@ pub(super) fn is_signed(call: &Call, secret: &str) -> bool {
 
 /// The event in a call; fails unless it is a signed CloudEvent.
 #[track_caller]
-pub(super) fn event(call: &Call, secret: &str) -> Value {
+pub(crate) fn event(call: &Call, secret: &str) -> Value {
     assert!(is_signed(call, secret), "not signed: {call:?}");
     assert_eq!(call.header("content-type"), "application/cloudevents+json");
     let event = &call.body;
@@ -50,7 +50,7 @@ pub(super) async fn quick(app: &App, slug: &str) {
 }
 
 /// Waits until the last delivery of a subscription has this status; gives it.
-pub(super) async fn delivery(app: &App, subscription: &str, status: &str) -> Value {
+pub(crate) async fn delivery(app: &App, subscription: &str, status: &str) -> Value {
     until(&format!("a delivery is {status}"), PATIENCE, async || {
         let path = format!("subscriptions/{subscription}/deliveries?limit=1");
         let last = app.api.get(&path).await.of(200).body["items"][0].clone();
@@ -70,7 +70,7 @@ pub(super) async fn retrying(app: &App, subscription: &str) -> Value {
 }
 
 /// Waits until an agent was called with an event of each of these runs; gives the calls.
-pub(super) async fn told_of(agent: &Agent, path: &str, runs: &[String]) -> Vec<Call> {
+pub(crate) async fn told_of(agent: &Agent, path: &str, runs: &[String]) -> Vec<Call> {
     until("every run is told of", PATIENCE, async || {
         let calls = agent.calls(path);
         let told = |run: &String| {

@@ -54,6 +54,14 @@ impl Answer {
             .to_owned()
     }
 
+    /// One field of each item of a list.
+    #[track_caller]
+    pub(crate) fn each(&self, field: &str) -> Vec<Value> {
+        let items = self.body["items"].as_array();
+        let items = items.unwrap_or_else(|| panic!("no list: {}", self.raw));
+        items.iter().map(|item| item[field].clone()).collect()
+    }
+
     /// Fails unless this is a problem (RFC 9457) with this status, whole in all its parts.
     #[track_caller]
     pub(crate) fn problem(self, status: u16) -> Self {
@@ -121,5 +129,13 @@ impl Answer {
         });
         assert!(found, "nothing at {pointer:?} about {text:?}: {}", self.raw);
         self
+    }
+}
+
+/// Fails unless an object has these fields; it may have others as well.
+#[track_caller]
+pub(crate) fn shows(object: &Value, fields: Value) {
+    for (name, value) in fields.as_object().unwrap() {
+        assert_eq!(&object[name], value, "{name} of {object}");
     }
 }

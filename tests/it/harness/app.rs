@@ -89,6 +89,16 @@ impl App {
         self.ready().await;
     }
 
+    /// Starts another API beside the first; gives a client of it.
+    pub(crate) async fn another_api(&mut self) -> Client {
+        let port = port::free();
+        let name = format!("api{}", self.processes.len());
+        let newest = self.spawn(&name, &["api", "--port", &port.to_string()]);
+        let client = Client::new(port);
+        ready(&client, &mut self.processes[newest..]).await;
+        client
+    }
+
     /// Starts a worker in a process of its own; gives its place in `processes`.
     pub(crate) fn worker(&mut self) -> usize {
         let name = format!("worker{}", self.processes.len());

@@ -12,6 +12,7 @@ use super::{Answer, PATIENCE, until};
 pub(crate) struct Client {
     base: String,
     http: reqwest::Client,
+    key: Option<String>,
 }
 
 impl Client {
@@ -27,6 +28,15 @@ impl Client {
         Self {
             base: format!("http://127.0.0.1:{port}"),
             http,
+            key: None,
+        }
+    }
+
+    /// The same, with an API key in every request.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self {
+            key: Some(key.to_owned()),
+            ..self.clone()
         }
     }
 
@@ -40,7 +50,11 @@ impl Client {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, self.url(path))
+        let request = self.http.request(method, self.url(path));
+        match &self.key {
+            Some(key) => request.header("x-api-key", key),
+            None => request,
+        }
     }
 
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -49,6 +63,11 @@ impl Client {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
+    }
+
+    /// What is there.
+    pub(crate) async fn read(&self, path: &str) -> Answer {
+        self.get(path).await.of(200)
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {

@@ -13,7 +13,7 @@ pub(crate) mod server;
 pub(crate) mod until;
 
 pub(crate) use agent::{Agent, Call, Reply};
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, shows};
 pub(crate) use app::{App, with_app};
 pub(crate) use client::Client;
 pub(crate) use database::Database;

@@ -2,15 +2,12 @@
 
 use serde_json::json;
 
-use crate::harness::{App, Client, PATIENCE, app as harness, port, until};
+use crate::harness::{App, PATIENCE, until};
 
 #[tokio::test]
 async fn a_change_by_one_api_is_seen_at_once_by_another() {
     let mut app = App::separate(1, &[]).await;
-    let port = port::free();
-    app.spawn("api2", &["api", "--port", &port.to_string()]);
-    let other = Client::new(port);
-    harness::ready(&other, &mut app.processes[2..]).await;
+    let other = app.another_api().await;
     let steps =
         |value: i64| json!([{"name": "t", "type": "transform", "config": {"value": value}}]);
     app.api.workflow("w", steps(0)).await;

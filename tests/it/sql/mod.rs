@@ -6,7 +6,7 @@ mod control;
 mod documentation;
 mod execute;
 mod plans;
-mod psql;
+pub(crate) mod psql;
 mod queues;
 mod refusals;
 mod roles;

@@ -7,7 +7,7 @@ use crate::harness::{Database, server};
 
 /// One database, as one role sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Psql {
+pub(crate) struct Psql {
     url: String,
     /// What each session begins with.
     before: String,
@@ -15,15 +15,15 @@ pub(super) struct Psql {
 
 /// An error as psql tells it.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) state: String,
-    pub(super) message: String,
-    pub(super) detail: String,
-    pub(super) hint: String,
+pub(crate) struct Refusal {
+    pub(crate) state: String,
+    pub(crate) message: String,
+    pub(crate) detail: String,
+    pub(crate) hint: String,
 }
 
 impl Psql {
-    pub(super) fn new(database: &Database) -> Self {
+    pub(crate) fn new(database: &Database) -> Self {
         Self {
             url: database.url.clone(),
             before: String::new(),
@@ -31,7 +31,7 @@ impl Psql {
     }
 
     /// The same database under another address.
-    pub(super) fn at(url: &str) -> Self {
+    pub(crate) fn at(url: &str) -> Self {
         Self {
             url: url.to_owned(),
             before: String::new(),
@@ -39,7 +39,7 @@ impl Psql {
     }
 
     /// Every session begins with this statement.
-    pub(super) fn after(&self, statement: &str) -> Self {
+    pub(crate) fn after(&self, statement: &str) -> Self {
         Self {
             url: self.url.clone(),
             before: format!("{}{statement};\n", self.before),
@@ -51,7 +51,7 @@ impl Psql {
     /// # Panics
     /// When a statement is refused.
     #[track_caller]
-    pub(super) fn run(&self, script: &str) -> String {
+    pub(crate) fn run(&self, script: &str) -> String {
         let (output, errors, done) = self.try_script(script);
         assert!(done, "{script}\n{errors}");
         output
@@ -59,7 +59,7 @@ impl Psql {
 
     /// Runs a script whose last statement is refused.
     #[track_caller]
-    pub(super) fn refused(&self, script: &str) -> Refusal {
+    pub(crate) fn refused(&self, script: &str) -> Refusal {
         let (output, errors, done) = self.try_script(script);
         assert!(!done, "not refused: {script}\n{output}");
         Refusal::read(&errors)
@@ -141,7 +141,7 @@ impl Refusal {
 
     /// Fails unless it is this kind of error, and message and detail hold these words.
     #[track_caller]
-    pub(super) fn is(&self, state: &str, words: &[&str]) -> &Self {
+    pub(crate) fn is(&self, state: &str, words: &[&str]) -> &Self {
         assert_eq!(self.state, state, "{self:?}");
         for word in words {
             assert!(
