@@ -227,7 +227,7 @@ async fn every_filter_reads_few_rows() {
         .unwrap();
     let mut slow = Vec::new();
     for Case { name, given, most } in cases(&middle) {
-        let mut values = vec!["null"; 8];
+        let mut values = ["null"; 8];
         for (place, value) in &given {
             values[place - 1] = value;
         }
