@@ -89,6 +89,8 @@ create table stepwell.delivery (
 create index delivery_due on stepwell.delivery (lane, next_at) where status = 'pending';
 create unique index delivery_once on stepwell.delivery (event_id, lane);
 create index delivery_list on stepwell.delivery (subscription_id, id);
+create index delivery_pending on stepwell.delivery (subscription_id, id) where status = 'pending';
+create index delivery_failed on stepwell.delivery (subscription_id, id) where status = 'failed';
 create index delivery_finished on stepwell.delivery (finished_at) where finished_at is not null;
 
 -- How far the trail was read for those who hear of it, and by whom.

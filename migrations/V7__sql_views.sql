@@ -27,6 +27,48 @@ select r.id, r.workflow_id, r.workflow_name, r.version,
 from stepwell.run r
 left join stepwell.job j on j.run_id = r.id;
 
+-- The same of few runs, from where they are few: a status that is rare among all runs is found at once.
+create view stepwell.v_live as
+select j.run_id as id, r.workflow_id, r.workflow_name, r.version,
+       case when j.state = 'leased' then 'running'
+            when j.paused then 'paused'
+            when j.state in ('timed', 'parked') then 'waiting'
+            when j.started_at is null then 'pending'
+            else 'running' end as status,
+       case when j.state <> 'leased' and (j.paused or j.state in ('timed', 'parked')) then
+           coalesce(j.blocked_on, json_build_object('kind', case when j.paused then 'paused' else 'run_at' end,
+               'since', r.created_at, 'until', j.run_at, 'detail', null)) end as blocked_on,
+       r.input, r.output, r.error, coalesce(r.labels, '{}') as labels, r.priority, j.queue, r.generation,
+       r.parent_id, r.dedupe_key, r.timeout_ms, r.created_at, coalesce(r.started_at, j.started_at) as started_at,
+       r.finished_at, r.triggered_by, r.request_id, r.cancelled_by, r.cancel_reason, r.steps_total,
+       (select count(*)::int
+        from unnest(array_fill(0, array[r.steps_total])) with ordinality as place (nothing, number)
+        cross join lateral (
+            select s.status from stepwell.step s
+            where s.run_id = r.id and s.step = (place.number - 1)::smallint and s.item = -1
+            order by s.generation desc limit 1) as newest
+        where newest.status in ('completed', 'failed', 'cancelled', 'timed_out', 'skipped')) as steps_done,
+       j.worker_id
+from stepwell.job j
+join stepwell.run r on r.id = j.run_id;
+create view stepwell.v_failed as
+select o.run_id as id, o.workflow_id, r.workflow_name, r.version, o.status::text as status, null::json as blocked_on,
+       r.input, r.output, r.error, coalesce(r.labels, '{}') as labels, r.priority, r.queue, r.generation,
+       r.parent_id, r.dedupe_key, r.timeout_ms, r.created_at, r.started_at,
+       r.finished_at, r.triggered_by, r.request_id, r.cancelled_by, r.cancel_reason, r.steps_total,
+       (select count(*)::int
+        from unnest(array_fill(0, array[r.steps_total])) with ordinality as place (nothing, number)
+        cross join lateral (
+            select s.status from stepwell.step s
+            where s.run_id = r.id and s.step = (place.number - 1)::smallint and s.item = -1
+            order by s.generation desc limit 1) as newest
+        where newest.status in ('completed', 'failed', 'cancelled', 'timed_out', 'skipped')) as steps_done,
+       null::uuid as worker_id
+from stepwell.run_outcome o
+join stepwell.run r on r.id = o.run_id;
+-- How many are of which status, so that a page is read no further than it goes.
+create statistics stepwell.run_outcome_status on (status::text) from stepwell.run_outcome;
+
 create view stepwell.v_steps as
 select s.run_id, s.step as place, nullif(s.item, -1) as item, s.name, s.kind as type, s.status::text as status,
        case when s.status = 'waiting' then json_build_object(
@@ -61,10 +103,8 @@ left join (
 ) as held on held.worker_id = w.id;
 
 create view stepwell.v_queues as
-select q.name, coalesce(d.ready, 0) as ready, coalesce(d.overdue, 0) as overdue,
-       coalesce(d.ready, 0) + coalesce(d.overdue, 0) as depth,
-       coalesce(d.timed, 0) as timed, coalesce(d.parked, 0) as parked, coalesce(d.leased, 0) as leased,
-       least(d.oldest_overdue, (
+select q.name, q.ready, q.overdue, q.ready + q.overdue as depth, q.timed, q.parked, q.leased,
+       least(q.oldest_overdue, (
            -- One probe of the index for each priority that there is.
            with recursive first as (
                (select j.rank, j.run_id from stepwell.job j
@@ -81,18 +121,25 @@ select q.name, coalesce(d.ready, 0) as ready, coalesce(d.overdue, 0) as overdue,
        (select coalesce(sum((w.rates ->> q.name)::float8), 0) from stepwell.worker w
         where w.freed_at is null and w.status = 'alive') as rate,
        decided.paused_at, decided.paused_by, decided.max_running
-from (select j.queue as name from stepwell.job j
-      union select d.name from stepwell.queue d
-      union select unnest(w.queues) from stepwell.worker w where w.freed_at is null and w.status = 'alive') as q
-left join (
-    select j.queue, count(*) filter (where j.state = 'ready') as ready,
-           count(*) filter (where j.state = 'timed' and j.run_at <= now()) as overdue,
-           count(*) filter (where j.state = 'timed' and j.run_at > now()) as timed,
-           count(*) filter (where j.state = 'parked') as parked,
-           count(*) filter (where j.state = 'leased') as leased,
-           min(j.run_at) filter (where j.state = 'timed' and j.run_at <= now()) as oldest_overdue
-    from stepwell.job j group by j.queue
-) as d on d.queue = q.name
+from (
+    -- One pass over the jobs gives names and numbers.
+    select known.name, sum(known.ready)::bigint as ready, sum(known.overdue)::bigint as overdue, sum(known.timed)::bigint as timed,
+           sum(known.parked)::bigint as parked, sum(known.leased)::bigint as leased, min(known.oldest_overdue) as oldest_overdue
+    from (
+        select j.queue as name, count(*) filter (where j.state = 'ready') as ready,
+               count(*) filter (where j.state = 'timed' and j.run_at <= now()) as overdue,
+               count(*) filter (where j.state = 'timed' and j.run_at > now()) as timed,
+               count(*) filter (where j.state = 'parked') as parked,
+               count(*) filter (where j.state = 'leased') as leased,
+               min(j.run_at) filter (where j.state = 'timed' and j.run_at <= now()) as oldest_overdue
+        from stepwell.job j group by j.queue
+        union all
+        select d.name, 0, 0, 0, 0, 0, null from stepwell.queue d
+        union all
+        select unnest(w.queues), 0, 0, 0, 0, 0, null from stepwell.worker w where w.freed_at is null and w.status = 'alive'
+    ) as known
+    group by known.name
+) as q
 left join stepwell.queue decided on decided.name = q.name;
 
 -- Every run that does not move. A run is due when nothing of its own holds it back: then it waits for
@@ -103,14 +150,20 @@ from stepwell.job j
 join stepwell.run r on r.id = j.run_id
 left join stepwell.worker w on w.id = j.worker_id
 left join stepwell.queue q on q.name = j.queue
+left join (
+    select distinct unnest(a.queues) as queue from stepwell.worker a where a.freed_at is null and a.status = 'alive'
+) as served on served.queue = j.queue
+left join (
+    select l.queue, count(*) as runs from stepwell.job l where l.state = 'leased' group by l.queue
+) as held on held.queue = j.queue
 cross join lateral (
     select case
         when j.state = 'leased' then 'worker_lost'
         when j.paused or j.state = 'parked' or j.run_at > now() then
             coalesce(j.blocked_on ->> 'kind', case when j.paused then 'paused' else 'run_at' end)
         when q.paused_at is not null then 'queue_paused'
-        when not exists (select from stepwell.worker a where a.freed_at is null and a.status = 'alive' and j.queue = any (a.queues)) then 'no_worker'
-        when q.max_running is not null and q.max_running <= (select count(*) from stepwell.job l where l.state = 'leased' and l.queue = j.queue) then 'queue_limit'
+        when served.queue is null then 'no_worker'
+        when q.max_running is not null and q.max_running <= coalesce(held.runs, 0) then 'queue_limit'
         else 'slot'
     end as kind
 ) as k
@@ -174,6 +227,21 @@ comment on column stepwell.v_runs.cancel_reason is 'Why.';
 comment on column stepwell.v_runs.steps_total is 'Steps of the workflow; the items of maps are not counted.';
 comment on column stepwell.v_runs.steps_done is 'Those of them that are over.';
 comment on column stepwell.v_runs.worker_id is 'The worker that holds it now.';
+
+comment on view stepwell.v_live is 'Runs that are not over: v_runs, read from the jobs.';
+comment on view stepwell.v_failed is 'Runs that failed, were cancelled or timed out: v_runs, read from run_outcome.';
+do $$
+declare
+    told record;
+begin
+    for told in
+        select view, attname as name, col_description(attrelid, attnum) as words
+        from unnest(array['v_live', 'v_failed']) as view, pg_attribute
+        where attrelid = 'stepwell.v_runs'::regclass and attnum > 0
+    loop
+        execute format('comment on column stepwell.%I.%I is %L', told.view, told.name, told.words);
+    end loop;
+end $$;
 
 comment on view stepwell.v_steps is 'Steps in their newest generation, and the items of maps. A step that has not begun has no row.';
 comment on column stepwell.v_steps.run_id is 'The run.';

@@ -7,7 +7,7 @@ create function stepwell.grant_roles() returns text[]
 declare
     readers constant text[] := array['stepwell_reader', 'stepwell_operator', 'stepwell_app'];
     readable constant text[] := array['run', 'step', 'job', 'inbox', 'audit', 'worker', 'dedupe', 'workflow',
-        'migration', 'schedule', 'appeal', 'place', 'seat', 'v_schedules', 'queue', 'record', 'record_route', 'run_outcome', 'v_runs', 'v_steps', 'v_queues', 'v_workers', 'v_blocked', 'v_audit'];
+        'migration', 'schedule', 'appeal', 'place', 'seat', 'v_schedules', 'queue', 'record', 'record_route', 'run_outcome', 'v_runs', 'v_live', 'v_failed', 'v_steps', 'v_queues', 'v_workers', 'v_blocked', 'v_audit'];
     found constant text[] := array(select rolname from pg_roles where rolname = any (readers) order by rolname);
     grantee text;
     item text;

@@ -37,15 +37,29 @@ impl Store {
         let percent = (EXACT_MAX / size.max(1.0) * 100.0).min(100.0);
         let estimated = percent < 100.0;
         let rows = sqlx::query!(
-            r#"select queue as "queue!",
-                      count(*) filter (where state = 'ready') as "ready!",
-                      count(*) filter (where state = 'timed') as "timed!",
-                      count(*) filter (where state = 'leased') as "leased!",
-                      count(*) filter (where state = 'parked') as "parked!",
-                      (array_agg(run_id order by run_id) filter (where state = 'ready'))[1] as oldest_ready,
-                      min(run_at) filter (where state = 'timed' and run_at <= now()) as oldest_timed
-               from stepwell.job tablesample system ($1)
-               group by queue order by queue"#,
+            r#"select d.queue as "queue!", d.ready as "ready!", d.timed as "timed!", d.leased as "leased!", d.parked as "parked!",
+                      -- One probe of the index for each priority that there is.
+                      (with recursive first as (
+                           (select j.rank, j.run_id from stepwell.job j
+                            where j.state = 'ready' and j.queue = d.queue order by j.rank, j.run_id limit 1)
+                           union all
+                           select n.rank, n.run_id from first
+                           cross join lateral (
+                               select j.rank, j.run_id from stepwell.job j
+                               where j.state = 'ready' and j.queue = d.queue and j.rank > first.rank
+                               order by j.rank, j.run_id limit 1) as n)
+                       select run_id from first order by run_id limit 1) as oldest_ready,
+                      d.oldest_timed
+               from (
+                   select queue, count(*) filter (where state = 'ready') as ready,
+                          count(*) filter (where state = 'timed') as timed,
+                          count(*) filter (where state = 'leased') as leased,
+                          count(*) filter (where state = 'parked') as parked,
+                          min(run_at) filter (where state = 'timed' and run_at <= now()) as oldest_timed
+                   from stepwell.job tablesample system ($1)
+                   group by queue
+               ) as d
+               order by d.queue"#,
             percent
         )
         .fetch_all(&self.pool)

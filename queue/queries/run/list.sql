@@ -2,43 +2,62 @@
 -- each status is read where its runs are few: the live ones among the jobs, those that did not complete
 -- in `run_outcome`, the rest in the order of the key. Each place gives the ids that may stand on the
 -- page; the page is cut from them, and then the steps of its runs alone are counted.
+-- Beside a status, the other filters are tried first: where they fit few runs, those are looked up one
+-- by one, and where they fit many, some are soon met by walking through the runs of that status. Either
+-- way no plan rests on a guess of how the two go together. A run is looked up by a scalar subquery: a
+-- join would leave the planner free to read the whole table instead.
 -- $1: statuses, $3 and $4: ids from and until, $8: the last id of the page before, $11: oldest first,
 -- $12: without what may be large.
-with found as (
-    (select r.id from stepwell.run r
-    where $1::text[] is null
+with few as materialized (
+    select r.id, r.status from stepwell.run r
+    where $1::text[] is not null
+      and ($2::uuid is not null or $5::jsonb is not null or $6::text is not null or $7::uuid is not null)
       and ($2::uuid is null or r.workflow_id = $2)
       and ($5::jsonb is null or r.labels @> $5)
-      and ($7::uuid is null or r.parent_id = $7)
       and ($6::text is null or r.queue = $6)
+      and ($7::uuid is null or r.parent_id = $7)
+      and ($3::uuid is null or r.id >= $3)
+      and ($4::uuid is null or r.id < $4)
+      and ($8::uuid is null or case when $11::boolean then r.id > $8 else r.id < $8 end)
+    -- More than these are many: the items of the largest map, the furthest that is counted or skipped.
+    limit 10001
+),
+found as (
+    (select r.id from stepwell.run r
+    where ($1 is null
+           or 'completed' = any ($1) and r.status = 'completed'
+              and ($2 is null and $5 is null and $6 is null and $7 is null or (select count(*) = 10001 from few)))
+      and ($2::uuid is null or r.workflow_id = $2)
+      and ($5::jsonb is null or r.labels @> $5)
+      and ($6::text is null or r.queue = $6)
+      and ($7::uuid is null or r.parent_id = $7)
       and ($3::uuid is null or r.id >= $3)
       and ($4::uuid is null or r.id < $4)
       and ($8::uuid is null or case when $11::boolean then r.id > $8 else r.id < $8 end)
     order by case when $11 then r.id end, case when not $11 then r.id end desc
     limit $9::bigint + $10::bigint)
     union all
-    (select r.id from stepwell.run r
-    where 'completed' = any ($1) and r.status = 'completed'
-      and ($2::uuid is null or r.workflow_id = $2)
-      and ($5::jsonb is null or r.labels @> $5)
-      and ($7::uuid is null or r.parent_id = $7)
-      and ($6::text is null or r.queue = $6)
-      and ($3::uuid is null or r.id >= $3)
-      and ($4::uuid is null or r.id < $4)
-      and ($8::uuid is null or case when $11::boolean then r.id > $8 else r.id < $8 end)
-    order by case when $11 then r.id end, case when not $11 then r.id end desc
+    (select f.id from few f
+    where (select count(*) < 10001 from few)
+      and case when f.status <> 'pending' then f.status::text
+               else (select case when j.state = 'leased' then 'running'
+                                 when j.paused then 'paused'
+                                 when j.state in ('timed', 'parked') then 'waiting'
+                                 when j.started_at is null then 'pending'
+                                 else 'running' end
+                     from stepwell.job j where j.run_id = f.id) end = any ($1)
+    order by case when $11 then f.id end, case when not $11 then f.id end desc
     limit $9::bigint + $10::bigint)
     union all
-    (select o.run_id
-    from unnest($1) as word
+    (select o.run_id from unnest($1) as word
     cross join lateral (
-        select o.run_id
-        from stepwell.run_outcome o join stepwell.run r on r.id = o.run_id
+        select o.run_id from stepwell.run_outcome o
         where word in ('failed', 'cancelled', 'timed_out') and o.status = word::stepwell.run_status
-          and ($2::uuid is null or o.workflow_id = $2)
-          and ($5::jsonb is null or r.labels @> $5)
-          and ($7::uuid is null or r.parent_id = $7)
-          and ($6 is null or r.queue = $6)
+          and ($2 is null and $5 is null and $6 is null and $7 is null or (select count(*) = 10001 from few))
+          and ($2 is null or o.workflow_id = $2)
+          and ($5 is null and $6 is null and $7 is null
+               or (select ($5 is null or r.labels @> $5) and ($6 is null or r.queue = $6) and ($7 is null or r.parent_id = $7)
+                   from stepwell.run r where r.id = o.run_id))
           and ($3::uuid is null or o.run_id >= $3)
           and ($4::uuid is null or o.run_id < $4)
           and ($8::uuid is null or case when $11::boolean then o.run_id > $8 else o.run_id < $8 end)
@@ -46,72 +65,18 @@ with found as (
         limit $9::bigint + $10::bigint
     ) as o)
     union all
-    (select j.run_id from stepwell.job j join stepwell.run r on r.id = j.run_id
-    where 'pending' = any ($1) and j.state = 'ready' and not j.paused and j.started_at is null
-      and ($2::uuid is null or r.workflow_id = $2)
-      and ($5::jsonb is null or r.labels @> $5)
-      and ($7::uuid is null or r.parent_id = $7)
+    (select j.run_id from stepwell.job j
+    where ('pending' = any ($1) and j.state = 'ready' and not j.paused and j.started_at is null
+           or 'running' = any ($1) and j.state = 'leased'
+           or 'running' = any ($1) and j.state = 'ready' and not j.paused and j.started_at is not null
+           or 'waiting' = any ($1) and j.state = 'timed' and not j.paused
+           or 'waiting' = any ($1) and j.state = 'parked' and not j.paused
+           or 'paused' = any ($1) and j.paused and j.state <> 'leased')
+      and ($2 is null and $5 is null and $6 is null and $7 is null or (select count(*) = 10001 from few))
       and ($6 is null or j.queue = $6)
-      and ($3::uuid is null or j.run_id >= $3)
-      and ($4::uuid is null or j.run_id < $4)
-      and ($8::uuid is null or case when $11::boolean then j.run_id > $8 else j.run_id < $8 end)
-    order by case when $11 then j.run_id end, case when not $11 then j.run_id end desc
-    limit $9::bigint + $10::bigint)
-    union all
-    (select j.run_id from stepwell.job j join stepwell.run r on r.id = j.run_id
-    where 'running' = any ($1) and j.state = 'leased'
-      and ($2::uuid is null or r.workflow_id = $2)
-      and ($5::jsonb is null or r.labels @> $5)
-      and ($7::uuid is null or r.parent_id = $7)
-      and ($6 is null or j.queue = $6)
-      and ($3::uuid is null or j.run_id >= $3)
-      and ($4::uuid is null or j.run_id < $4)
-      and ($8::uuid is null or case when $11::boolean then j.run_id > $8 else j.run_id < $8 end)
-    order by case when $11 then j.run_id end, case when not $11 then j.run_id end desc
-    limit $9::bigint + $10::bigint)
-    union all
-    (select j.run_id from stepwell.job j join stepwell.run r on r.id = j.run_id
-    where 'running' = any ($1) and j.state = 'ready' and not j.paused and j.started_at is not null
-      and ($2::uuid is null or r.workflow_id = $2)
-      and ($5::jsonb is null or r.labels @> $5)
-      and ($7::uuid is null or r.parent_id = $7)
-      and ($6 is null or j.queue = $6)
-      and ($3::uuid is null or j.run_id >= $3)
-      and ($4::uuid is null or j.run_id < $4)
-      and ($8::uuid is null or case when $11::boolean then j.run_id > $8 else j.run_id < $8 end)
-    order by case when $11 then j.run_id end, case when not $11 then j.run_id end desc
-    limit $9::bigint + $10::bigint)
-    union all
-    (select j.run_id from stepwell.job j join stepwell.run r on r.id = j.run_id
-    where 'waiting' = any ($1) and j.state = 'timed' and not j.paused
-      and ($2::uuid is null or r.workflow_id = $2)
-      and ($5::jsonb is null or r.labels @> $5)
-      and ($7::uuid is null or r.parent_id = $7)
-      and ($6 is null or j.queue = $6)
-      and ($3::uuid is null or j.run_id >= $3)
-      and ($4::uuid is null or j.run_id < $4)
-      and ($8::uuid is null or case when $11::boolean then j.run_id > $8 else j.run_id < $8 end)
-    order by case when $11 then j.run_id end, case when not $11 then j.run_id end desc
-    limit $9::bigint + $10::bigint)
-    union all
-    (select j.run_id from stepwell.job j join stepwell.run r on r.id = j.run_id
-    where 'waiting' = any ($1) and j.state = 'parked' and not j.paused
-      and ($2::uuid is null or r.workflow_id = $2)
-      and ($5::jsonb is null or r.labels @> $5)
-      and ($7::uuid is null or r.parent_id = $7)
-      and ($6 is null or j.queue = $6)
-      and ($3::uuid is null or j.run_id >= $3)
-      and ($4::uuid is null or j.run_id < $4)
-      and ($8::uuid is null or case when $11::boolean then j.run_id > $8 else j.run_id < $8 end)
-    order by case when $11 then j.run_id end, case when not $11 then j.run_id end desc
-    limit $9::bigint + $10::bigint)
-    union all
-    (select j.run_id from stepwell.job j join stepwell.run r on r.id = j.run_id
-    where 'paused' = any ($1) and j.paused and j.state <> 'leased'
-      and ($2::uuid is null or r.workflow_id = $2)
-      and ($5::jsonb is null or r.labels @> $5)
-      and ($7::uuid is null or r.parent_id = $7)
-      and ($6 is null or j.queue = $6)
+      and ($2 is null and $5 is null and $7 is null
+           or (select ($2 is null or r.workflow_id = $2) and ($5 is null or r.labels @> $5) and ($7 is null or r.parent_id = $7)
+               from stepwell.run r where r.id = j.run_id))
       and ($3::uuid is null or j.run_id >= $3)
       and ($4::uuid is null or j.run_id < $4)
       and ($8::uuid is null or case when $11::boolean then j.run_id > $8 else j.run_id < $8 end)

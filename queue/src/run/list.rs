@@ -1,6 +1,6 @@
 //! Runs, page by page, newest or oldest first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 use sqlx::types::Json;
@@ -11,6 +11,9 @@ use super::Run;
 use super::bounds::smallest_id;
 use super::get::Row;
 use crate::{Error, Store};
+
+/// Statuses that a run can have: who asks for all of them asks for none.
+const STATUSES: usize = 8;
 
 /// Which runs are listed.
 #[derive(Clone, Debug, Default)]
@@ -42,13 +45,11 @@ pub struct RunPage {
 }
 
 impl RunFilter {
+    /// Each status once; `None`: whatever it is.
     fn words(&self) -> Option<Vec<String>> {
-        (!self.statuses.is_empty()).then(|| {
-            self.statuses
-                .iter()
-                .map(|s| s.as_str().to_owned())
-                .collect()
-        })
+        let words: BTreeSet<_> = self.statuses.iter().map(|s| s.as_str()).collect();
+        let all = words.is_empty() || words.len() == STATUSES;
+        (!all).then(|| words.into_iter().map(str::to_owned).collect())
     }
 
     fn labels(&self) -> Option<Json<&BTreeMap<String, String>>> {
