@@ -20,6 +20,7 @@ async fn a_paused_run_starts_nothing_until_it_is_resumed() {
             .post(&format!("runs/{run}/pause"), json!({}))
             .await
             .of(202);
+        app.api.audit_says(&run, "run.paused", "").await;
         agent.release("/one");
         let paused = app.api.reaches(&run, "paused").await;
         app.api.audit_says(&run, "step.completed", "one").await;

@@ -22,6 +22,7 @@ async fn a_paused_run_starts_nothing_until_it_is_resumed() {
             psql.run(&format!("select stepwell.pause_run('{id}');")),
             "running"
         );
+        app.api.audit_says(&id, "run.paused", "").await;
         agent.release("/one");
         app.api.audit_says(&id, "step.completed", "one").await;
         let paused = app.api.reaches(&id, "paused").await;

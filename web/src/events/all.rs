@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use salvo::Writer;
-use salvo::oapi::{Array, BasicType, Object, Parameter, endpoint};
+use salvo::oapi::{BasicType, Object, Parameter, endpoint};
 use stepwell_queue::feed::{Cursor, Fed, Tail};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use super::stream::{Events, Next, Source, message};
 use super::wire::Event;
 use crate::App;
 use crate::answer::Result;
+use crate::openapi::repeatable;
 use crate::query::{Parameters, Query, Reader};
 
 /// Records that are passed over in silence before the client learns how far it has come.
@@ -59,26 +60,18 @@ impl Parameters for Filter {
     }
 
     fn describe() -> Vec<Parameter> {
-        let list = |name: &str, about: &str, example: &str| {
-            let items = Object::with_type(BasicType::String);
-            Parameter::new(name)
-                .location(salvo::oapi::ParameterIn::Query)
-                .description(about)
-                .schema(
-                    Array::new()
-                        .items(items)
-                        .example(serde_json::json!([example])),
-                )
-        };
+        let word = || Object::with_type(BasicType::String);
         vec![
-            list(
+            repeatable(
                 "workflow",
                 "Only of runs of this workflow, by its slug or id; may be repeated.",
+                word(),
                 "my-workflow",
             ),
-            list(
+            repeatable(
                 "type",
                 "Only events of this type; may be repeated.",
+                word(),
                 "run.completed",
             ),
             LastEventId::parameter(

@@ -9,4 +9,4 @@ mod plain;
 
 pub use document::document;
 pub use pages::pages;
-pub use parameter::{optional, text_of};
+pub use parameter::{optional, repeatable, text_of};

@@ -10,7 +10,7 @@ use super::wire::Record;
 use crate::App;
 use crate::answer::{Found, Result};
 use crate::list::{COUNT_MAX, List, Total};
-use crate::openapi::text_of;
+use crate::openapi::{repeatable, text_of};
 use crate::page::{Page, Position, parameter};
 use crate::query::{Parameters, Query, Reader};
 
@@ -42,11 +42,11 @@ impl Parameters for Filter {
     fn describe() -> Vec<Parameter> {
         let word = || Object::with_type(BasicType::String);
         let mut all = vec![
-            parameter(
+            repeatable(
                 "status",
                 "Only those; repeated: any of them.",
                 word().enum_values(STATUSES.iter().copied()),
-                "pending".into(),
+                "pending",
             ),
             parameter("category", "Of this category.", word(), "invoice".into()),
             parameter("source", "From this source.", word(), "crm".into()),

@@ -13,7 +13,7 @@ use super::limits::STATUSES;
 use crate::App;
 use crate::answer::{Found, Result};
 use crate::example::Example;
-use crate::openapi::text_of;
+use crate::openapi::{repeatable, text_of};
 use crate::page::parameter;
 use crate::query::{Parameters, Query, Reader};
 
@@ -39,11 +39,11 @@ impl Parameters for Filter {
     fn describe() -> Vec<Parameter> {
         let word = || Object::with_type(BasicType::String);
         vec![
-            parameter(
+            repeatable(
                 "status",
                 "Only those; repeated: any of them.",
                 word().enum_values(STATUSES.iter().copied()),
-                "processed".into(),
+                "processed",
             ),
             parameter("category", "Of this category.", word(), "invoice".into()),
             parameter(

@@ -14,7 +14,7 @@ use crate::App;
 use crate::answer::{Found, Result};
 use crate::labels;
 use crate::list::{COUNT_MAX, List, Total};
-use crate::openapi::text_of;
+use crate::openapi::{repeatable, text_of};
 use crate::page::{Page, Position, parameter};
 use crate::query::{Parameters, Query, Reader};
 
@@ -51,11 +51,11 @@ impl Parameters for Filter {
         let word = || Object::with_type(BasicType::String);
         let id = "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41";
         let mut all = vec![
-            parameter(
+            repeatable(
                 "status",
                 "Only those; repeated: any of them.",
                 word().enum_values(STATUSES.iter().copied()),
-                "failed".into(),
+                "failed",
             ),
             parameter(
                 "workflow_id",
@@ -75,11 +75,11 @@ impl Parameters for Filter {
                 text_of(KnownFormat::DateTime),
                 "2026-04-01T00:00:00Z".into(),
             ),
-            parameter(
+            repeatable(
                 "label",
                 "Those with this label, as `key:value`; repeated: with all of them.",
                 labels::schema(),
-                "team:payments".into(),
+                "team:payments",
             ),
             parameter("queue", "Runs of this queue.", word(), "default".into()),
             parameter(

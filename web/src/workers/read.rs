@@ -8,6 +8,7 @@ use super::wire::Worker;
 use crate::App;
 use crate::answer::{Found, Result};
 use crate::list::{COUNT_MAX, List, Total};
+use crate::openapi::repeatable;
 use crate::page::{Page, Position, parameter};
 use crate::path::Id;
 use crate::problem::Problem;
@@ -36,11 +37,11 @@ impl Parameters for Filter {
     fn describe() -> Vec<Parameter> {
         let word = || Object::with_type(BasicType::String);
         let mut all = vec![
-            parameter(
+            repeatable(
                 "status",
                 "Only those; repeated: any of them. Without it: those that live.",
                 word().enum_values(STATUSES.iter().copied()),
-                "alive".into(),
+                "alive",
             ),
             parameter(
                 "queue",

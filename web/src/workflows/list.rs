@@ -11,6 +11,7 @@ use crate::App;
 use crate::answer::{Found, Result};
 use crate::labels;
 use crate::list::{COUNT_MAX, List, Total};
+use crate::openapi::repeatable;
 use crate::page::{Page, Position, parameter};
 use crate::query::{Parameters, Query, Reader};
 
@@ -53,11 +54,11 @@ impl Parameters for Filter {
                 word().enum_values(STATUSES.iter().copied()),
                 "active".into(),
             ),
-            parameter(
+            repeatable(
                 "label",
                 "Those with this label, as `key:value`; repeated: with all of them.",
                 labels::schema(),
-                "team:payments".into(),
+                "team:payments",
             ),
         ];
         all.extend(Page::describe(SORTS));
