@@ -44,6 +44,10 @@ use peers::standing::Standings;
 use scene::Stage;
 use serde_json::{Value, json};
 
+// As in the product's binary, so that the workers here are what `stepwell worker` is.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     // The processes that a measurement consists of.

@@ -10,7 +10,7 @@ use crate::arguments::Extent;
 use crate::figures::Figures;
 use crate::scene::{Api, Scene, Stage, Worker};
 
-const SAMPLES: f64 = 50.0;
+pub(super) const SAMPLES: f64 = 50.0;
 /// Between two starts.
 const PAUSE: Duration = Duration::from_millis(30);
 

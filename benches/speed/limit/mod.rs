@@ -2,6 +2,8 @@
 //! and nothing else. No API, no engine, no function that is called. How near the product comes to it
 //! is a figure that means the same on every machine.
 
+pub(crate) mod alone;
+
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
