@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::claim::buffer::Buffer;
 use crate::claim::desk::Desk;
+use crate::link::Link;
 use crate::worker::Life;
 use crate::{Claimed, Committed, Committer, Error};
 
@@ -36,12 +37,19 @@ pub type Context = SqlContext<PgPool>;
 pub struct Backend {
     life: Arc<Life>,
     committer: Committer,
+    /// The connection of the claims.
+    link: Link,
     stop: CancellationToken,
     config: Config,
 }
 
 impl Backend {
-    pub(crate) fn new(life: Arc<Life>, committer: Committer, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        life: Arc<Life>,
+        committer: Committer,
+        link: Link,
+        stop: CancellationToken,
+    ) -> Self {
         let queue = life.options.queues.first().map_or("", String::as_str);
         let config = Config::new(queue)
             .set_buffer_size(life.options.slots)
@@ -50,6 +58,7 @@ impl Backend {
         Self {
             life,
             committer,
+            link,
             stop,
             config,
         }
@@ -107,6 +116,7 @@ impl apalis_core::backend::Backend for Backend {
             Arc::clone(&self.life),
             self.committer,
             Arc::clone(&buffer),
+            self.link,
             slots,
         );
         self.life.tasks.spawn(desk.run(stop.clone()));

@@ -25,7 +25,7 @@ use crate::{Changes, Committer, End, Error};
 /// Jobs of one claim: more would keep the first of them waiting for the last.
 const CLAIM_MAX: usize = 500;
 /// How long one claim may take.
-const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One worker's claims.
 #[derive(Debug)]
@@ -58,11 +58,12 @@ impl Desk {
         life: Arc<Life>,
         committer: Committer,
         buffer: Arc<Buffer>,
+        link: Link,
         slots: usize,
     ) -> Self {
         let queues = life.options.queues.iter();
         Self {
-            link: life.store.steady_link(),
+            link,
             queues: queues
                 .map(|q| (Arc::from(q.as_str()), Pace::new()))
                 .collect(),

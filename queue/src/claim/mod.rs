@@ -14,9 +14,15 @@ pub(crate) mod load;
 mod occasion;
 mod take;
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use stepwell_workflow::{RunHeader, StepSnapshot};
 
 use crate::Message;
+use crate::link::Link;
+use crate::queues::rules::Rules;
+use crate::worker::Life;
 
 /// A run whose job this worker now holds.
 #[derive(Clone, Debug)]
@@ -28,9 +34,37 @@ pub struct Claimed {
     pub messages: Vec<Message>,
     /// Workers that died while they held it.
     pub deaths: u16,
-    pub queue: std::sync::Arc<str>,
+    pub queue: Arc<str>,
     /// Of the request that made the run.
     pub request_id: Option<String>,
     /// The trace that this request belongs to.
     pub traceparent: Option<String>,
+}
+
+/// Asks for nothing, so that connection and plan are there before the first claim needs them. What
+/// goes wrong here goes wrong again with that claim, where it is seen to.
+pub(crate) async fn warm_up(link: &mut Link, life: &Life) {
+    let Some(queue) = life.options.queues.first() else {
+        return;
+    };
+    let ask = take::Ask {
+        worker_id: life.id,
+        epoch: life.epoch.load(Ordering::Acquire),
+        queue: &Arc::from(queue.as_str()),
+        floor: floor::Floor::NONE,
+        wanted: 0,
+    };
+    let asking = async {
+        let connection = link.get().await?;
+        Rules::default()
+            .read(connection, &life.options.queues)
+            .await?;
+        take::take(connection, ask).await
+    };
+    if !matches!(
+        tokio::time::timeout(desk::CLAIM_TIMEOUT, asking).await,
+        Ok(Ok(_))
+    ) {
+        link.forget();
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
@@ -18,6 +19,8 @@ use crate::worker::Life;
 const LANES: usize = 2;
 /// Rows of one batch: a statement of some tens of milliseconds.
 const BATCH_ROWS_MAX: usize = 4_000;
+/// How long nobody comes before a lane takes the time to plan.
+const QUIET: Duration = Duration::from_millis(10);
 /// Bytes of payloads in one batch, unless one driver's are larger.
 const BATCH_BYTES_MAX: usize = 16 << 20;
 
@@ -89,7 +92,9 @@ impl Lanes {
 impl Lane {
     async fn run(&self, life: &Arc<Life>) {
         let mut link = life.store.steady_link();
-        let mut unplanned = vec![Usual::Jobs, Usual::Lean, Usual::Steps];
+        let mut unplanned = vec![Usual::Lean, Usual::Steps, Usual::Jobs];
+        // What a backlog needs is planned at once, the rest while nobody waits.
+        let mut pause = Duration::ZERO;
         loop {
             self.gather().await;
             let batch = self.take();
@@ -97,14 +102,16 @@ impl Lane {
                 serve(life, &mut link, batch).await;
                 continue;
             }
-            // While nobody waits, so that nobody does.
-            if let Some(usual) = unplanned.pop() {
-                warm_up(life, &mut link, usual).await;
-                continue;
-            }
             tokio::select! {
+                biased;
                 () = life.ended.cancelled() => break,
                 () = self.arrived.notified() => {}
+                () = tokio::time::sleep(pause), if !unplanned.is_empty() => {
+                    if let Some(usual) = unplanned.pop() {
+                        warm_up(life, &mut link, usual).await;
+                        pause = QUIET;
+                    }
+                }
             }
         }
         // Whoever comes now is told that this worker is over.

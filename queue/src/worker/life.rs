@@ -16,6 +16,7 @@ use super::watch::Watchers;
 use crate::commit::Committed;
 use crate::detached::Place;
 use crate::listen::Hint;
+use crate::text::clean;
 use crate::{Error, Store};
 
 /// No run of this worker waits for a time.
@@ -124,6 +125,26 @@ impl Life {
     /// at the database.
     pub(crate) fn take_wake_at(&self) -> Option<Time> {
         Time::from_timestamp_micros(self.wake_at_micros.swap(NEVER, Ordering::AcqRel))
+    }
+
+    /// Writes this worker's row. Returns whether today has its partitions.
+    pub(super) async fn enter(&self) -> Result<bool, Error> {
+        let options = &self.options;
+        let partitioned = sqlx::query_scalar!(
+            r#"insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms)
+               values ($1, $2, $3, $4, $5, $6)
+               returning to_regclass('stepwell.audit_' || to_char(now() at time zone 'utc', 'YYYYMMDD'))
+                   is not null as "partitioned!""#,
+            self.id,
+            clean(&options.name) as _,
+            env!("CARGO_PKG_VERSION"),
+            &options.queues,
+            i32::try_from(options.slots).unwrap_or(i32::MAX),
+            i32::try_from(options.dead_after.as_millis()).unwrap_or(i32::MAX),
+        )
+        .fetch_one(&self.store.pool)
+        .await?;
+        Ok(partitioned)
     }
 
     /// Shows this worker as draining, unless it is already over.

@@ -17,7 +17,7 @@ mod rescue;
 mod takings;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -30,8 +30,10 @@ pub(crate) use life::Life;
 pub use list::{Member, MemberFilter, MemberPage};
 
 use crate::backend::Backend;
+use crate::claim;
 use crate::commit::Lanes;
 use crate::detached::Detached;
+use crate::link::Link;
 use crate::text::clean;
 use crate::{Committer, Error, Store};
 
@@ -64,6 +66,8 @@ pub struct WorkerOptions {
 pub struct Worker {
     life: Arc<Life>,
     lanes: Arc<Lanes>,
+    /// The connection of the claims, until a backend takes it.
+    claims: Mutex<Option<Link>>,
 }
 
 impl Store {
@@ -79,26 +83,16 @@ impl Store {
             .map(|queue| clean(queue).into_owned())
             .collect();
         let slots = options.slots.clamp(1, SLOTS_MAX);
-        let partitioned = sqlx::query_scalar!(
-            r#"insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms)
-               values ($1, $2, $3, $4, $5, $6)
-               returning to_regclass('stepwell.audit_' || to_char(now() at time zone 'utc', 'YYYYMMDD'))
-                   is not null as "partitioned!""#,
-            id,
-            clean(&options.name) as _,
-            env!("CARGO_PKG_VERSION"),
-            &queues,
-            i32::try_from(slots).unwrap_or(i32::MAX),
-            i32::try_from(options.dead_after.as_millis()).unwrap_or(i32::MAX),
-        )
-        .fetch_one(&self.pool)
-        .await?;
         let options = WorkerOptions {
             queues,
             slots,
             ..options
         };
         let life = Arc::new(Life::new(id, self.clone(), options));
+        let mut claims = self.steady_link();
+        // Side by side: each waits for a backend that starts and plans.
+        let (entered, ()) = tokio::join!(life.enter(), claim::warm_up(&mut claims, &life));
+        let partitioned = entered?;
         let lanes = Arc::new(Lanes::new());
         lanes.start(&life);
         life.tasks.spawn(heartbeat::run(Arc::clone(&life)));
@@ -115,7 +109,12 @@ impl Store {
         ));
         life.tasks
             .spawn(crate::outbox::run(self.clone(), life.ended.clone()));
-        Ok(Worker { life, lanes })
+        let claims = Mutex::new(Some(claims));
+        Ok(Worker {
+            life,
+            lanes,
+            claims,
+        })
     }
 }
 
@@ -138,7 +137,11 @@ impl Worker {
     /// claimed and not yet yielded by then is given back.
     #[must_use]
     pub fn backend(&self, stop: CancellationToken) -> Backend {
-        Backend::new(Arc::clone(&self.life), self.committer(), stop)
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let link = claims
+            .take()
+            .unwrap_or_else(|| self.life.store.steady_link());
+        Backend::new(Arc::clone(&self.life), self.committer(), link, stop)
     }
 
     /// Registers a driver for messages to its run; the receiver yields whenever there may be some
