@@ -158,8 +158,8 @@ create function stepwell.say(kind text, about text) returns void
 -- --- what both doors do ---------------------------------------------------------------------------
 
 -- Ends a run that no driver has had, with the record that its driver would write, and tells its
--- parent. No row: somebody had it, or it is over, or there is none. A check that was to be made at its
--- beginning is nothing to keep it for.
+-- parent. No row: somebody had it, or it is over, or there is none. What it was to hear at its beginning
+-- is nothing to keep it for.
 create function stepwell.cancel_unbegun(
         run uuid, reason text, actor text, request_id text,
         out awaited boolean, out parent_queue text, out parent_leased uuid,
@@ -171,8 +171,6 @@ begin
     with gone as (
         delete from stepwell.job j
         where j.run_id = cancel_unbegun.run and j.fresh and j.state in ('ready', 'timed')
-          and (j.messages = 0 or j.messages = (select count(*) from stepwell.inbox i
-                                               where i.run_id = j.run_id and i.kind = 'check'))
         returning j.run_id, j.awaited, j.sequence, j.messages
     ),
     over as (
@@ -231,28 +229,51 @@ begin
 end $$;
 
 -- Writes a message and makes a waiting job due. The job's row lock orders this against the commit of
--- a driver that lets go of the run. No row: there is no such run, or it is over.
+-- a driver that lets go of the run. A run that no driver has had keeps the time at which it is to begin: what
+-- it is told it hears then, but whether it is paused is decided here, so that it shows and is not begun.
+-- No row: there is no such run, or it is over.
 create function stepwell.send(
         run uuid, kind text, payload json, actor text, request_id text,
         out queue text, out leased boolean) returns setof record
     language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
+declare
+    found_as record;
+    pause boolean := case send.kind when 'pause' then true when 'resume' then false end;
 begin
-    return query
-    with target as (
+    select j.queue, j.state = 'leased' as leased, j.paused, j.sequence,
+           j.fresh and j.state in ('ready', 'timed') as unbegun
+    into found_as
+    from stepwell.job j where j.run_id = send.run for update;
+    if not found then
+        return;
+    end if;
+    if found_as.unbegun and pause is not null then
+        if pause <> found_as.paused then
+            update stepwell.job j
+            set paused = pause, sequence = found_as.sequence + 1,
+                blocked_on = case when pause then json_build_object('kind', 'paused', 'since', clock_timestamp(), 'until', null, 'detail', null) end
+            where j.run_id = send.run;
+            insert into stepwell.audit
+                (id, entity_type, entity_id, sequence, action, before, after, actor, request_id)
+            values (stepwell.uuid7(), 'run', send.run, found_as.sequence + 1,
+                    case when pause then 'run.paused' else 'run.resumed' end,
+                    case when pause then '"pending"' else '"paused"' end::json,
+                    case when pause then '"paused"' else '"pending"' end::json,
+                    send.actor, send.request_id);
+        end if;
+    else
         update stepwell.job j
         set messages = j.messages + 1,
-            state = (case when j.state in ('timed', 'parked') then 'ready' else j.state::text end)::stepwell.job_state,
-            run_at = null,
-            blocked_on = null
-        where j.run_id = send.run
-        returning j.run_id, j.queue, j.state
-    ),
-    put as (
+            state = (case when not found_as.unbegun and j.state in ('timed', 'parked') then 'ready'
+                          else j.state::text end)::stepwell.job_state,
+            run_at = case when found_as.unbegun then j.run_at end,
+            blocked_on = case when found_as.unbegun then j.blocked_on end
+        where j.run_id = send.run;
         insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
-        select t.run_id, send.kind, send.payload, send.actor, send.request_id from target t
-    )
-    select t.queue, t.state = 'leased' from target t;
+        values (send.run, send.kind, send.payload, send.actor, send.request_id);
+    end if;
+    return query select found_as.queue, found_as.leased;
 end $$;
 
 -- Opens the next generation of a run that is over and did not complete. Messages that came too late for
@@ -365,7 +386,8 @@ begin
                   hint = 'select slug, status from stepwell.workflow where deleted_at is null order by slug;';
     end if;
     select json_array_length(v.definition -> 'steps') as steps,
-           coalesce(json_typeof(v.definition -> 'input_schema'), 'null') <> 'null' as has_schema,
+           coalesce(json_typeof(v.definition -> 'input_schema'), 'null') <> 'null'
+               or coalesce(v.definition -> 'concurrency' ->> 'on_limit', '') = 'reject' as is_checked,
            v.version into pinned
     from stepwell.workflow_version v
     where v.workflow_id = head.id and v.version = coalesce(wanted_version, head.latest_version);
@@ -454,11 +476,12 @@ begin
             chosen_labels, chosen_timeout, chosen_key, asked_by, asked_in, trace, made_at);
     insert into stepwell.job (run_id, queue, state, rank, run_at, messages)
     values (new_id, chosen_queue, (case when due_at > made_at then 'timed' else 'ready' end)::stepwell.job_state,
-            -chosen_priority, case when due_at > made_at then due_at end, pinned.has_schema::int);
+            -chosen_priority, case when due_at > made_at then due_at end, pinned.is_checked::int);
     insert into stepwell.audit (id, entity_type, entity_id, sequence, action, after, actor, request_id)
     values (stepwell.uuid7(), 'run', new_id, 1, 'run.created', '"pending"', asked_by, asked_in);
-    -- JSON Schema is not to be had here: the driver checks the input before it begins.
-    if pinned.has_schema then
+    -- Neither JSON Schema nor the expression of a concurrency key is to be had here: the driver checks
+    -- both before the run begins.
+    if pinned.is_checked then
         insert into stepwell.inbox (run_id, kind, actor, request_id) values (new_id, 'check', asked_by, asked_in);
     end if;
     perform stepwell.say('w', chosen_queue);

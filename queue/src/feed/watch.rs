@@ -112,10 +112,10 @@ async fn serve(store: Store) {
         drain(&watches, &mut hints);
         say(&store, watches.take_new());
         let begun = Instant::now();
-        loop {
-            let (places, more) = watches.take_due();
+        // A page that was full leaves its run due: whoever follows from far back waits for no poll.
+        while let Some(places) = watches.take_due() {
             if places.is_empty() {
-                break;
+                continue;
             }
             match read(&mut link, &places).await {
                 Ok(reads) => {
@@ -128,9 +128,8 @@ async fn serve(store: Store) {
                     backoff.wait().await;
                 }
             }
-            if !more {
-                break;
-            }
+            // Nobody waits until the one who is far behind has come up.
+            drain(&watches, &mut hints);
         }
         poll_again = Instant::now() + begun.elapsed() * POLL_SHARE;
         tokio::time::sleep(GAP).await;

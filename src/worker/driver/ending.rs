@@ -14,10 +14,12 @@ impl Driver {
         }
         let asks = !self.wanted.is_empty();
         if let Some(blocked_on) = &self.held_back {
+            let paused = self.state.header.paused;
+            let why = self.state.blocked_on(&self.plan).filter(|_| paused);
             return Some(End::Released {
                 wake_at: None,
-                blocked_on: blocked_on.clone(),
-                paused: self.state.header.paused,
+                blocked_on: why.unwrap_or_else(|| blocked_on.clone()),
+                paused,
             });
         }
         if self.state.in_flight() > 0 || !self.landed.is_empty() || asks {

@@ -45,7 +45,10 @@ pub(crate) fn event_of(message: Message) -> Option<Event> {
     })
 }
 
-/// Says whether a message must be heard before the run begins.
+/// Says whether a message must be heard before the run begins: once it has, its first step starts.
 pub(crate) fn comes_before_begin(message: &Message) -> bool {
-    matches!(message.word, Word::Retry { .. } | Word::Check)
+    matches!(
+        message.word,
+        Word::Retry { .. } | Word::Check | Word::Pause | Word::Resume
+    )
 }

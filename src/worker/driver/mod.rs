@@ -73,6 +73,10 @@ pub(crate) struct Driver {
     idle_ticks: u32,
     /// What keeps the run from beginning: its place under a concurrency key.
     held_back: Option<BlockedOn>,
+    /// The deaths that the run has yet to hear of with its beginning. `None`: it has begun here.
+    deaths: Option<u16>,
+    /// Whether no driver has begun it in this generation.
+    unbegun: bool,
     /// Whether more pure steps are ready than one call of `advance` decides.
     more: bool,
 }
@@ -107,6 +111,7 @@ impl Driver {
         );
         let committed = header.sequence;
         let start_stored = header.started_at.is_some();
+        let unbegun = !start_stored && claimed.steps.is_empty();
         let state = RunState::restore(&version.plan, header, claimed.steps);
         let mut driver = Self {
             context,
@@ -125,25 +130,41 @@ impl Driver {
             inbox: None,
             idle_ticks: 0,
             held_back,
+            deaths: Some(claimed.deaths),
+            unbegun,
             more: false,
         };
-        driver.open(claimed.messages, claimed.deaths);
+        driver.open(claimed.messages);
         driver
     }
 
     /// Takes in what was there when the run was claimed.
-    fn open(&mut self, messages: Vec<stepwell_queue::Message>, deaths: u16) {
+    fn open(&mut self, messages: Vec<stepwell_queue::Message>) {
         let (before, after): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(inbox::comes_before_begin);
         self.state.draining = self.context.stages.drain.is_cancelled();
         for message in before {
             self.hear(message);
         }
-        if self.held_back.is_none() {
-            self.take_in(Event::Begin { deaths });
+        self.begin();
+        if self.deaths.is_some() {
+            // It rests from now on.
+            self.take_in(Event::Tick);
         }
         for message in after {
             self.hear(message);
+        }
+    }
+
+    /// Lets the run begin, unless something keeps it from that: a run that was paused before its
+    /// first step has not begun at all.
+    fn begin(&mut self) {
+        let paused = self.unbegun && self.state.header.paused;
+        if self.held_back.is_none()
+            && !paused
+            && let Some(deaths) = self.deaths.take()
+        {
+            self.take_in(Event::Begin { deaths });
         }
     }
 

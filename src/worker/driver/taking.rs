@@ -23,18 +23,19 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
             let mut claimed = claimed;
             let messages = &mut claimed.messages;
             Box::pin(add_policies(&context, &version.plan, messages)).await;
-            let place = if version.plan.concurrency.is_some() {
+            let placed = version.plan.concurrency.is_some();
+            let place = if placed {
                 // Boxed for the same reason.
-                match Box::pin(place::take(&context, &version, &claimed.header)).await {
+                match Box::pin(place::take(&context, &version, &claimed)).await {
                     Ok(place) => place,
-                    Err(failure) => return fail(&context, claimed, failure).await,
+                    Err(failure) => return fail(&context, claimed, failure, placed).await,
                 }
             } else {
                 None
             };
             Driver::new(context, version, claimed, place).run().await
         }
-        Err(failure) => fail(&context, claimed, failure).await,
+        Err(failure) => fail(&context, claimed, failure, false).await,
     }
 }
 
@@ -50,7 +51,13 @@ fn unpoisoned(claimed: &Claimed) -> Result<(), Failure> {
     Err(Failure::fatal("poisoned", message))
 }
 
-async fn fail(context: &Context, claimed: Claimed, failure: Failure) -> Result<(), Gone> {
+/// Fails the run. `placed`: it may have a place under a concurrency key, which is given back.
+async fn fail(
+    context: &Context,
+    claimed: Claimed,
+    failure: Failure,
+    placed: bool,
+) -> Result<(), Gone> {
     tracing::error!(error = %failure.message, kind = %failure.kind, "the run cannot be driven: it fails");
     let header = &claimed.header;
     let open = claimed.steps.into_iter().filter(|row| {
@@ -65,7 +72,8 @@ async fn fail(context: &Context, claimed: Claimed, failure: Failure) -> Result<(
         open: open.collect(),
         ..outright::Steps::default()
     };
-    let changes = outright::fail(header, header.sequence, failure, steps);
+    let mut changes = outright::fail(header, header.sequence, failure, steps);
+    changes.placed = placed;
     match context.committer.commit(changes).await {
         Committed::Done => context.metrics.run_finished(RunStatus::Failed),
         Committed::Refused(reason) => tracing::error!(reason, "the end was refused"),

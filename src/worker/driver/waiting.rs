@@ -110,6 +110,7 @@ impl Driver {
                         self.hear(message);
                     }
                 }
+                self.begin();
             }
             Err(error) => tracing::debug!(%error, "the inbox could not be read yet"),
         }

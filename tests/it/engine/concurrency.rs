@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{Agent, App, PATIENCE, Reply, until, with_app};
+use crate::sql::psql::Psql;
 
 const KEYED: &str = "input.customer";
 /// For a hundred calls, three at a time, and a worker's rescue.
@@ -100,6 +101,37 @@ async fn a_run_too_many_is_refused_and_a_batch_as_a_whole() {
             .of(202);
         app.api.finished(&first).await;
         app.api.start_with("w", ann).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_too_many_by_sql_fails_before_it_begins() {
+    with_app(async |app| {
+        let wait = json!([{"name": "s", "type": "wait", "config": {"signal": "go"}}]);
+        let limited = json!({"concurrency": {"limit": 1, "on_limit": "reject"}});
+        app.api.workflow_with("w", wait, limited).await;
+        let psql = Psql::new(&app.database);
+        let execute = || psql.run("select stepwell.execute('w', '{}');");
+        let first = execute();
+        app.api.reaches(&first, "waiting").await;
+        for _ in 0..2 {
+            let refused = app.api.finished(&execute()).await;
+            assert_eq!(refused["status"], "failed");
+            assert_eq!(refused["error"]["type"], "concurrency_limit", "{refused}");
+        }
+        assert_eq!(
+            app.database
+                .number("select count(*) from stepwell.place")
+                .await,
+            1
+        );
+        app.api
+            .post(&format!("runs/{first}/signals/go"), json!({}))
+            .await
+            .of(202);
+        app.api.finished(&first).await;
+        app.api.reaches(&execute(), "waiting").await;
     })
     .await;
 }

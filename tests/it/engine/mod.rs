@@ -17,5 +17,6 @@ mod retry;
 mod task;
 mod time;
 mod trail;
+mod unbegun;
 mod undo;
 mod wait;

@@ -94,7 +94,7 @@ fn rows(psql: &Psql, run: &str) -> Value {
                     || jsonb_build_object('cancelled', r.cancelled_by is not null, 'over', r.finished_at is not null)
                     from stepwell.run r where r.id = '{run}'),
             'job', (select to_jsonb(j) - array['run_id', 'worker_id', 'started_at', 'run_at']
-                    || jsonb_build_object('later', j.run_at is not null) from stepwell.job j where j.run_id = '{run}'),
+                    #- '{{blocked_on,since}}' || jsonb_build_object('later', j.run_at is not null) from stepwell.job j where j.run_id = '{run}'),
             'dedupe', (select count(*) from stepwell.dedupe d where d.run_id = '{run}'),
             'inbox', (select jsonb_agg(jsonb_build_array(i.kind, i.payload, i.request_id) order by i.id)
                       from stepwell.inbox i where i.run_id = '{run}'),

@@ -32,7 +32,8 @@ impl RunState {
         timer.into_iter().chain(deadline).min()
     }
 
-    /// Says what the run waits for, when nothing is in flight and it is not over.
+    /// Says what the run waits for, and until when at the latest, when nothing is in flight and it is
+    /// not over.
     #[must_use]
     pub fn blocked_on(&self, plan: &Plan) -> Option<BlockedOn> {
         if self.status.is_terminal() || self.in_flight() > 0 {
@@ -42,7 +43,7 @@ impl RunState {
             return Some(BlockedOn {
                 kind: "paused",
                 since: self.rested_at,
-                until: None,
+                until: self.deadline(),
                 detail: None,
             });
         }
@@ -104,7 +105,7 @@ impl RunState {
         BlockedOn {
             kind,
             since,
-            until: step.wake_at,
+            until: step.wake_at.into_iter().chain(self.deadline()).min(),
             detail: Some(detail),
         }
     }

@@ -146,10 +146,13 @@ impl Watches {
         }
     }
 
-    /// Takes the next places to read from: each run with the number to read after. The second value:
-    /// whether there are more.
-    pub(super) fn take_due(&self) -> (BTreeSet<(Uuid, i64)>, bool) {
+    /// Takes the next places to read from: each run with the number to read after. None of them is
+    /// that of a listener whose buffer is full. `None`: no run is due.
+    pub(super) fn take_due(&self) -> Option<BTreeSet<(Uuid, i64)>> {
         let mut watching = self.lock();
+        if watching.due.is_empty() {
+            return None;
+        }
         let run_ids: Vec<_> = watching.due.iter().take(RUNS_PER_READ).copied().collect();
         let mut places = BTreeSet::new();
         for run_id in run_ids {
@@ -161,7 +164,7 @@ impl Watches {
                     .map(|listener| (run_id, listener.position)),
             );
         }
-        (places, !watching.due.is_empty())
+        Some(places)
     }
 
     /// Hands round what was read.
@@ -254,15 +257,21 @@ mod tests {
         let (mut slow, start) = watches.enter(run_id, 0).unwrap();
         assert!(start, "the first listener starts the task");
         let reads: Vec<_> = (1..=64).map(|n| read(run_id, 0, n)).collect();
-        assert_eq!(watches.take_due().0, BTreeSet::from([(run_id, 0)]));
+        assert_eq!(watches.take_due().unwrap(), BTreeSet::from([(run_id, 0)]));
         watches.hand_round(&reads);
+        let rest = watches.take_due();
+        assert_eq!(
+            rest.unwrap(),
+            BTreeSet::from([(run_id, 64)]),
+            "a full page is read on from"
+        );
         let (mut quick, start) = watches.enter(run_id, 64).unwrap();
         assert!(!start);
-        assert_eq!(watches.take_due().0, BTreeSet::from([(run_id, 64)]));
+        assert_eq!(watches.take_due().unwrap(), BTreeSet::from([(run_id, 64)]));
         watches.hand_round(&[read(run_id, 64, 65)]);
         assert_eq!(quick.next().await.unwrap().record.sequence, 65);
         watches.mark(None);
-        assert_eq!(watches.take_due().0, BTreeSet::from([(run_id, 65)]));
+        assert_eq!(watches.take_due().unwrap(), BTreeSet::from([(run_id, 65)]));
         for n in 1..=64 {
             assert_eq!(slow.next().await.unwrap().record.sequence, n);
         }
@@ -272,7 +281,7 @@ mod tests {
             watches.called.notified().await;
         }
         assert_eq!(
-            watches.take_due().0,
+            watches.take_due().unwrap(),
             BTreeSet::from([(run_id, 64), (run_id, 65)])
         );
         watches.hand_round(&[read(run_id, 64, 65)]);

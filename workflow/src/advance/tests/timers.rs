@@ -22,6 +22,36 @@ fn a_delay_lasts_as_long_as_it_says() {
 }
 
 #[test]
+fn a_delay_takes_no_longer_than_its_timeout() {
+    for (timeout_ms, expected) in [
+        (1_000, "failed: d timed_out"),
+        (2_000, "completed: d completed"),
+    ] {
+        let config = json!({ "duration": 2 });
+        let delay =
+            json!({ "name": "d", "type": "delay", "config": config, "timeout_ms": timeout_ms });
+        let mut run = Driver::begun(json!([delay]));
+        run.crash();
+        run.begin();
+        run.expect("waiting: d waiting");
+        run.pass(timeout_ms / 1_000);
+        run.expect(expected);
+    }
+}
+
+#[test]
+fn what_a_run_waits_for_ends_at_the_latest_with_the_run() {
+    let wait = json!({ "name": "w", "type": "wait", "config": { "signal": "go" } });
+    let definition = json!({ "name": "tested", "timeout_ms": 60_000, "steps": [wait] });
+    let mut run = Driver::of(definition, json!({}));
+    run.begin();
+    let last = Some(run.now + chrono::TimeDelta::minutes(1));
+    assert_eq!(run.run.blocked_on(&run.plan).unwrap().until, last);
+    run.pause();
+    assert_eq!(run.run.blocked_on(&run.plan).unwrap().until, last);
+}
+
+#[test]
 fn a_delay_may_be_computed() {
     for (config, seconds) in [
         (json!({ "duration": "${input.seconds}" }), 90),
