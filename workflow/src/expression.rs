@@ -19,6 +19,7 @@ mod analyse;
 mod budget;
 mod cache;
 mod json;
+mod kinds;
 mod loops;
 mod operators;
 mod parse;
@@ -35,6 +36,7 @@ use serde_json::Value;
 
 pub use cache::Cache;
 pub(crate) use json::kind;
+pub(crate) use kinds::Kind;
 pub use template::Template;
 
 use crate::plan::StepNo;
@@ -46,6 +48,7 @@ pub struct Expression {
     pub source: String,
     program: Program,
     uses: Vec<Use>,
+    gives: Option<Kind>,
 }
 
 /// How an expression is evaluated.
@@ -106,7 +109,13 @@ impl Expression {
             crate::limits::PARSE_STACK_BYTES,
             || {
                 let tree = parse::parse(source).map_err(|problem| vec![problem])?;
-                let analysed = analyse::analyse(tree, names)?;
+                let mut problems = Vec::new();
+                let gives = kinds::of(&tree, &mut problems);
+                let analysed = match analyse::analyse(tree, names) {
+                    Ok(analysed) if problems.is_empty() => analysed,
+                    Ok(_) => return Err(problems),
+                    Err(others) => return Err([others, problems].concat()),
+                };
                 let program = match analysed.path {
                     Some(path) => Program::Path(path),
                     None => Program::Cel {
@@ -118,6 +127,7 @@ impl Expression {
                     source: source.to_owned(),
                     program,
                     uses: analysed.uses,
+                    gives,
                 })
             },
         )
@@ -127,6 +137,11 @@ impl Expression {
     pub(crate) fn compile_bare(source: &str, names: Names<'_>) -> Result<Self, Vec<String>> {
         let inner = scan::whole(source.trim()).unwrap_or(source);
         Self::compile(inner, names)
+    }
+
+    /// Returns the kind of what it gives, where it is the same for every run.
+    pub(crate) const fn gives(&self) -> Option<Kind> {
+        self.gives
     }
 
     /// Returns the steps that it names.

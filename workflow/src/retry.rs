@@ -146,21 +146,30 @@ impl RetryPolicy {
 
     /// Reads a policy, and says what is wrong with it.
     pub(crate) fn read(written: &Value, pointer: &str) -> (Option<Self>, Vec<Finding>) {
-        match serde_json::from_value::<Self>(written.clone()) {
-            Ok(policy) => {
-                let findings = policy.findings(pointer);
-                (findings.is_empty().then_some(policy), findings)
+        let Some(fields) = written.as_object() else {
+            return (None, Vec::new());
+        };
+        let alone = |field: &String, value: &Value| {
+            let fields = [(field.clone(), value.clone())].into_iter().collect();
+            serde_json::from_value::<Self>(Value::Object(fields)).is_ok()
+        };
+        let mut findings = Vec::new();
+        let mut readable = serde_json::Map::new();
+        for (field, value) in fields {
+            if alone(field, value) {
+                readable.insert(field.clone(), value.clone());
+            } else if value.as_f64().is_some_and(|n| n.fract() == 0.0)
+                && alone(field, &Value::from(1))
+            {
+                // Other shapes, fractions among them, are checked elsewhere.
+                let detail = "this number is negative, too large or not written as a whole one";
+                findings.push(Finding::rule(format!("{pointer}/{field}"), detail));
             }
-            // The shape is checked elsewhere; what passes there and not here is a number that is
-            // negative, broken or too large.
-            Err(_) => (
-                None,
-                vec![Finding::rule(
-                    pointer,
-                    "a number in this policy is negative, has a fraction or is too large",
-                )],
-            ),
         }
+        let whole = readable.len() == fields.len();
+        let policy = serde_json::from_value::<Self>(Value::Object(readable)).unwrap_or_default();
+        findings.extend(policy.findings(pointer));
+        ((whole && findings.is_empty()).then_some(policy), findings)
     }
 }
 
@@ -294,7 +303,11 @@ mod tests {
         check(
             json!({"max_attempts": 0, "initial_interval_ms": 86_400_001, "max_interval_ms": 1e3,
                    "jitter": 0}),
-            &["/retry"],
+            &[
+                "/retry/max_interval_ms",
+                "/retry/max_attempts",
+                "/retry/initial_interval_ms",
+            ],
         );
         check(
             json!({"max_attempts": 0, "initial_interval_ms": 86_400_001, "backoff_coefficient": 0.5,
@@ -309,6 +322,6 @@ mod tests {
                 "/retry/retry_on/2",
             ],
         );
-        check(json!({"max_attempts": -1}), &["/retry"]);
+        check(json!({"max_attempts": -1}), &["/retry/max_attempts"]);
     }
 }

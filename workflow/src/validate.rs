@@ -41,6 +41,8 @@ pub struct References {
     pub agents: Vec<(String, String)>,
     /// (pointer, workflow slug or id), only literal ones
     pub workflows: Vec<(String, String)>,
+    /// (pointer, workflow slug or id, version), only of literal ones
+    pub versions: Vec<(String, String, i32)>,
 }
 
 /// Reads and checks a definition.

@@ -36,4 +36,31 @@ impl Store {
         .await?;
         Ok(unknown.into_iter().collect())
     }
+
+    /// Returns those of these versions of workflows (slugs or ids) that there are not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn unknown_versions(
+        &self,
+        names: &[String],
+        versions: &[i32],
+    ) -> Result<HashSet<(String, i32)>, Error> {
+        let unknown = sqlx::query!(
+            r#"select wanted.name as "name!", wanted.version as "version!"
+               from (select unnest($1::text[]) as name, unnest($2::int[]) as version) as wanted
+               where not exists (select from stepwell.workflow w
+                                 join stepwell.workflow_version v on v.workflow_id = w.id
+                                 where w.deleted_at is null and v.version = wanted.version
+                                 and (w.slug = wanted.name or w.id::text = lower(wanted.name)))"#,
+            names,
+            versions
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(unknown
+            .into_iter()
+            .map(|row| (row.name, row.version))
+            .collect())
+    }
 }

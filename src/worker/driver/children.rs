@@ -68,7 +68,7 @@ impl Driver {
             actor: Actor {
                 name: format!("run:{}", header.id),
                 request_id: Some(self.origin.request_id.clone()),
-                traceparent: self.origin.traceparent(),
+                traceparent: Some(self.origin.traceparent()),
             },
             created_at: Utc::now(),
             idempotency: None,

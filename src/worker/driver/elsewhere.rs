@@ -28,7 +28,7 @@ impl Driver {
             once,
             workflow: Arc::clone(&self.origin.workflow),
             request_id: Some(self.origin.request_id.clone()),
-            traceparent: self.origin.traceparent(),
+            traceparent: Some(self.origin.traceparent()),
         });
     }
 

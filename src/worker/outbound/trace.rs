@@ -7,6 +7,8 @@
 
 use std::num::NonZeroU64;
 
+use uuid::Uuid;
+
 /// The version that is written. A later one that is read is written as this one.
 const VERSION: u8 = 0;
 /// What the standard forbids as a version.
@@ -39,6 +41,14 @@ impl Trace {
             flags & SAMPLED
         };
         Some(Self { id, flags })
+    }
+
+    /// Begins the trace of a run that belongs to none: its id is the run's, and nobody records it so far.
+    pub(crate) const fn of_a_run(run_id: Uuid) -> Self {
+        Self {
+            id: run_id.as_u128(),
+            flags: 0,
+        }
     }
 
     /// Returns the `traceparent` of one call, which no other call has.

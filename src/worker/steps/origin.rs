@@ -21,12 +21,12 @@ pub(crate) struct Origin {
     pub(crate) workflow: Arc<str>,
     /// What calls carry as `X-Request-ID`.
     pub(crate) request_id: String,
-    trace: Option<Trace>,
+    trace: Trace,
 }
 
 impl Origin {
     /// Takes what is stored of the request that started the run. A request id that no header can
-    /// carry is replaced by the run's id, and a `traceparent` that is none is left out.
+    /// carry is replaced by the run's id, and where there is no `traceparent` the run is a trace of its own.
     pub(crate) fn new(
         run_id: Uuid,
         workflow: Arc<str>,
@@ -39,13 +39,15 @@ impl Origin {
             request_id: request_id
                 .filter(|id| is_request_id(id))
                 .unwrap_or_else(|| run_id.to_string()),
-            trace: traceparent.and_then(Trace::read),
+            trace: traceparent
+                .and_then(Trace::read)
+                .unwrap_or_else(|| Trace::of_a_run(run_id)),
         }
     }
 
     /// Returns the `traceparent` that goes on to one child or call; each needs its own.
-    pub(crate) fn traceparent(&self) -> Option<String> {
-        self.trace.map(Trace::of_a_call)
+    pub(crate) fn traceparent(&self) -> String {
+        self.trace.of_a_call()
     }
 
     /// Returns `<run>/<step>/<generation>`, the same for every attempt of a step.
@@ -68,9 +70,7 @@ impl Origin {
         let mut headers = HeaderMap::with_capacity(8);
         put(&mut headers, "idempotency-key", idempotency_key)?;
         put(&mut headers, "x-request-id", &self.request_id)?;
-        if let Some(traceparent) = self.traceparent() {
-            put(&mut headers, "traceparent", &traceparent)?;
-        }
+        put(&mut headers, "traceparent", &self.traceparent())?;
         Ok(headers)
     }
 }
@@ -129,10 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_trace_none_is_made_up() {
+    fn a_run_without_a_trace_is_one_of_its_own() {
+        let run_id = Uuid::now_v7();
         for stored in [None, Some("nonsense")] {
-            let headers = origin(None, stored).headers("key").unwrap();
-            assert!(!headers.contains_key("traceparent"), "{stored:?}");
+            let origin = Origin::new(run_id, "orders".into(), None, stored);
+            let headers = origin.headers("key").unwrap();
+            let sent = headers["traceparent"].to_str().unwrap();
+            let own = format!("00-{}-", run_id.simple());
+            assert!(sent.starts_with(&own) && sent.ends_with("-00"), "{sent}");
         }
     }
 }

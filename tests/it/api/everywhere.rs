@@ -370,6 +370,12 @@ async fn a_trace_goes_through_to_the_agent() {
         let call = agent.called("/a", 1).await;
         let got = call.header("traceparent");
         assert!(got.starts_with(trace) && got.ends_with("-01"), "{call:?}");
+        // A run that nobody traces is a trace of its own, which nobody records.
+        let id = app.api.start("w", json!({})).await;
+        let call = agent.called("/a", 2).await;
+        let got = call.header("traceparent");
+        let own = format!("00-{}-", id.replace('-', ""));
+        assert!(got.starts_with(&own) && got.ends_with("-00"), "{call:?}");
     })
     .await;
 }

@@ -252,3 +252,31 @@ async fn a_schema_that_is_none_is_refused() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_version_that_there_is_not_is_found() {
+    with_app(async |app| {
+        app.api
+            .workflow("child", json!([transform("a", json!({}))]))
+            .await;
+        let calls = |workflow: &str, version: i32| {
+            let config = json!({"workflow": workflow, "version": version});
+            let steps = json!([{"name": "s", "type": "workflow", "config": config}]);
+            json!({"id": "w", "name": "w", "steps": steps})
+        };
+        let answer = app
+            .api
+            .post("workflows", calls("child", 9))
+            .await
+            .problem(422);
+        answer.finds("/steps/0/config/version", "no version 9");
+        let answer = app
+            .api
+            .post("workflows", calls("nobody", 9))
+            .await
+            .problem(422);
+        assert_eq!(answer.pointers(), ["/steps/0/config/workflow"]);
+        app.api.post("workflows", calls("child", 1)).await.of(201);
+    })
+    .await;
+}

@@ -246,7 +246,44 @@ async fn unknown(
             }
         }
     }
+    if !names.versions.is_empty() {
+        findings.extend(unknown_versions(store, names, &findings).await?);
+    }
     Ok(findings)
+}
+
+/// Finds the versions that are named of workflows that have no such version. Of a workflow that does not
+/// exist at all that is said already.
+async fn unknown_versions(
+    store: &Store,
+    names: &References,
+    said: &[Finding],
+) -> Result<Vec<Finding>> {
+    let wanted: BTreeSet<_> = names
+        .versions
+        .iter()
+        .map(|(_, name, n)| (name, *n))
+        .collect();
+    let (slugs, versions): (Vec<_>, Vec<_>) = wanted
+        .into_iter()
+        .map(|(name, n)| (name.clone(), n))
+        .unzip();
+    let unknown = store.unknown_versions(&slugs, &versions).await?;
+    let is_said = |pointer: &str| {
+        let parent = pointer.strip_suffix("version");
+        parent.is_some_and(|parent| {
+            said.iter()
+                .any(|finding| finding.pointer.starts_with(parent))
+        })
+    };
+    let missing = names.versions.iter().filter(|(pointer, name, version)| {
+        unknown.contains(&(name.clone(), *version)) && !is_said(pointer)
+    });
+    let findings = missing.map(|(pointer, name, version)| {
+        let detail = format!("the workflow {name:?} has no version {version}");
+        Finding::rule(pointer.clone(), detail)
+    });
+    Ok(findings.collect())
 }
 
 fn distinct(named: &[(String, String)]) -> Vec<String> {

@@ -140,10 +140,17 @@ fn external(site: &mut Site<'_, '_, '_>) -> Option<Kind> {
 fn workflow(site: &mut Site<'_, '_, '_>) -> Option<Kind> {
     let workflow = workflow_name(site);
     let version = site.number("version", 1..=i32::MAX.unsigned_abs().into(), "versions");
+    let version = version.and_then(|version| i32::try_from(version).ok());
+    let literal = workflow.as_ref().and_then(Template::literal);
+    if let (Some(name), Some(version)) = (literal.and_then(Value::as_str), version) {
+        let pointer = site.pointer_of("version");
+        let versions = &mut site.gathered.references.versions;
+        versions.push((pointer, name.to_owned(), version));
+    }
     let input = input(site);
     Some(Kind::Workflow {
         workflow: workflow?,
-        version: version.and_then(|version| i32::try_from(version).ok()),
+        version,
         input: input?,
         wait: site
             .fields

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::StepNo;
-use crate::expression::{Expression, Names, Sight, Template, Use};
+use crate::expression::{Expression, Kind, Names, Sight, Template, Use};
 use crate::limits::DURATION_MAX;
 use crate::validate::{Finding, References, push_token};
 
@@ -123,6 +123,19 @@ impl<'a, 'd> Site<'_, 'a, 'd> {
                 );
                 None
             }
+        }
+    }
+
+    /// Compiles a field that is one expression and gives a value of this kind.
+    pub(super) fn expression_of(&mut self, field: &str, kind: Kind) -> Option<Expression> {
+        let expression = self.expression(field)?;
+        match expression.gives() {
+            Some(given) if given != kind => {
+                let detail = format!("this gives {}, but must give {}", given.one(), kind.one());
+                self.finding(field, detail);
+                None
+            }
+            _ => Some(expression),
         }
     }
 

@@ -77,7 +77,7 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// Compiles a step, without its place in the order. `None` if something is wrong with it.
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<PlannedStep> {
-    let when = site.expression("when");
+    let when = site.expression_of("when", crate::expression::Kind::Bool);
     let own_retry = retry(site);
     let timeout = site.millis("timeout_ms");
     let on_error = match site.text("on_error") {
@@ -95,8 +95,9 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
         Delivery::AtLeastOnce => own_retry,
     };
     let word = kind::word(site);
-    let kind = kind::compile(site, name)?;
-    let lane = lane(site, &kind);
+    let kind = kind::compile(site, name);
+    let lane = lane(site, kind.as_ref());
+    let kind = kind?;
     Some(PlannedStep {
         name: Arc::clone(name),
         word: word?,
@@ -138,13 +139,13 @@ pub(super) const fn makes_attempts(kind: &Kind) -> bool {
 }
 
 /// Reads on which queue the attempts are made.
-fn lane(site: &mut Site<'_, '_, '_>, kind: &Kind) -> Lane {
+fn lane(site: &mut Site<'_, '_, '_>, kind: Option<&Kind>) -> Lane {
     let Some(queue) = site.text("queue") else {
         return Lane::Here;
     };
     if !is_lane(queue) {
         site.finding("queue", format!("a queue's name {LANE_RULE}"));
-    } else if !makes_attempts(kind) {
+    } else if kind.is_some_and(|kind| !makes_attempts(kind)) {
         site.finding(
             "queue",
             "only steps of type `agent`, `http`, `webhook` and `task` are made by a worker; \

@@ -21,7 +21,7 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>) -> Option<Kind> {
             continue;
         };
         let mut rule = site.at(format!("{pointer}/{index}"), fields, site.item);
-        let when = rule.expression("when");
+        let when = rule.expression_of("when", crate::expression::Kind::Bool);
         let value = rule.template("value");
         let reason = rule.template("reason");
         if let (Some(when), Some(value)) = (when, value) {

@@ -1,5 +1,7 @@
 //! `http` and `webhook`: a request, and which answers are good.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use url::Url;
 
@@ -9,6 +11,9 @@ use crate::plan::site::Site;
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
+/// What Standard Webhooks puts in front of a secret.
+const SECRET_PREFIX: &str = "whsec_";
+
 /// Headers that follow from the request itself.
 const OWN_HEADERS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
 
@@ -16,7 +21,7 @@ const OWN_HEADERS: [&str; 4] = ["connection", "content-length", "host", "transfe
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, method: &'static str) -> Option<Kind> {
     let url = url(site);
     let method = match site.text("method") {
-        None => method,
+        None => Some(method),
         Some(written) => {
             let known = METHODS
                 .iter()
@@ -27,15 +32,15 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, method: &'static str) -> Opti
                     format!("this must be one of {}", METHODS.join(", ")),
                 );
             }
-            known?
+            known.copied()
         }
     };
     let headers = headers(site);
     let body = site.template("body");
     let expect_status = expect_status(site);
-    let sign = site.template("sign");
+    let sign = sign(site);
     Some(Kind::Http {
-        method: method.into(),
+        method: method?.into(),
         url: url?,
         headers,
         body,
@@ -89,6 +94,11 @@ fn headers(site: &mut Site<'_, '_, '_>) -> Vec<(String, Template)> {
             site.finding(name, "this header follows from the request; remove it");
         }
         if let Some(value) = site.template(name) {
+            let literal = value.literal().and_then(Value::as_str);
+            if literal.is_some_and(|text| !is_field_value(text)) {
+                let detail = "a header's value is one line, without control characters";
+                site.finding(name, detail);
+            }
             headers.push((name.clone(), value));
         }
     }
@@ -101,6 +111,28 @@ fn is_token(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// Says whether a text can be a field's value by RFC 9110: tabs are the one control character.
+fn is_field_value(text: &str) -> bool {
+    !text.chars().any(|c| c.is_ascii_control() && c != '\t')
+}
+
+/// Compiles the secret. One with expressions is checked when it is filled in.
+fn sign(site: &mut Site<'_, '_, '_>) -> Option<Template> {
+    let secret = site.template("sign")?;
+    let literal = secret.literal().and_then(Value::as_str);
+    if literal.is_some_and(|text| !is_secret(text)) {
+        let detail = "a signing secret is base64, with or without `whsec_` in front";
+        site.finding("sign", detail);
+    }
+    Some(secret)
+}
+
+/// Says whether a text is a secret of Standard Webhooks, or what stands for one that is not shown.
+fn is_secret(text: &str) -> bool {
+    let coded = text.strip_prefix(SECRET_PREFIX).unwrap_or(text);
+    text == crate::secrets::MASK || (!coded.is_empty() && BASE64.decode(coded).is_ok())
 }
 
 /// Reads codes and classes such as `"4xx"`; empty stands for all of 2xx.

@@ -12,7 +12,7 @@ use crate::plan::{Delivery, Kind, Lane, Map, OnError, PlannedStep, step};
 
 /// Compiles the config of a map; `name` is that of its step.
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Map> {
-    let items = site.expression("items");
+    let items = site.expression_of("items", crate::expression::Kind::List);
     let max_parallel = site.number("max_parallel", 1..=PARALLEL_MAX as u64, "items");
     let tolerated = site.number("tolerated_failures", 0..=MAP_ITEMS_MAX as u64, "items");
     let step = match (site.fields.get("step"), site.has("workflow")) {
