@@ -26,25 +26,25 @@ pub(crate) fn json(bytes: &[u8], at: &str, faults: &mut Vec<Fault>) {
         return;
     }
     if let Ok(read) = serde_json::from_slice(bytes) {
-        value(&read, at.to_owned(), faults);
+        value(&read, at, faults);
     }
 }
 
 /// Checks every string of a JSON value, and the names of its fields.
-pub(crate) fn value(value: &Value, at: String, faults: &mut Vec<Fault>) {
+pub(crate) fn value(value: &Value, at: &str, faults: &mut Vec<Fault>) {
     match value {
-        Value::String(text) => self::text(text, &at, faults),
+        Value::String(text) => self::text(text, at, faults),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                self::value(item, format!("{at}/{index}"), faults);
+                self::value(item, &format!("{at}/{index}"), faults);
             }
         }
         Value::Object(fields) => {
             for (key, field) in fields {
                 if fault(key).is_some() {
-                    faults.push(Fault::at(at.clone(), DETAIL));
+                    faults.push(Fault::at(at, DETAIL));
                 } else {
-                    self::value(field, format!("{at}/{}", escape(key)), faults);
+                    self::value(field, &format!("{at}/{}", escape(key)), faults);
                 }
             }
         }

@@ -44,7 +44,7 @@ pub(super) async fn execute(
     let id = Uuid::try_parse(&begin.execution_id).map_err(Problem::internal)?;
     // The run is durable: whatever goes wrong with following it, its id is told first.
     let rest = match watch(app, RunId(id), begin.sequence).await {
-        Ok(Some(watch)) => updates(app, watch, ExecutionStatus::Pending),
+        Ok(Some(watch)) => updates(app, watch, ExecutionStatus::Pending, actor),
         Ok(None) => futures::stream::empty().boxed(),
         Err(problem) => {
             let status = super::refuse(&problem, &actor);
@@ -101,7 +101,7 @@ fn order(asked: ExecuteWorkflowRequest) -> (String, ExecuteInput, &'static str, 
         None => (None, "input"),
         Some(Payload::Input(given)) => (value::raw(given, "/input", &mut faults), "input"),
         Some(Payload::InputJson(text)) => {
-            let raw = value::read(text, "/input_json", &mut faults);
+            let raw = value::read(&text, "/input_json", &mut faults);
             (raw, "input_json")
         }
     };

@@ -39,7 +39,9 @@ fn payload(given: Option<Payload>, faults: &mut Vec<Fault>) -> (Option<Value>, &
     let (raw, at) = match given {
         None => return (Some(Value::Null), "/value"),
         Some(Payload::Value(given)) => (value::raw(given, "/value", faults), "/value"),
-        Some(Payload::ValueJson(text)) => (value::read(text, "/value_json", faults), "/value_json"),
+        Some(Payload::ValueJson(text)) => {
+            (value::read(&text, "/value_json", faults), "/value_json")
+        }
     };
     (raw.and_then(|raw| read_payload(&raw, at, faults)), at)
 }

@@ -21,13 +21,13 @@ pub(super) fn raw(
         faults.push(Fault::at(at, "holds a number that is none in JSON"));
         return None;
     };
-    storable::value(&value, at.to_owned(), faults);
+    storable::value(&value, at, faults);
     serde_json::value::to_raw_value(&value).ok()
 }
 
 /// Reads JSON text, and keeps it to the letter. What is wrong goes into `faults`.
-pub(super) fn read(text: String, at: &str, faults: &mut Vec<Fault>) -> Option<Box<RawValue>> {
-    match serde_json::from_str::<Box<RawValue>>(&text) {
+pub(super) fn read(text: &str, at: &str, faults: &mut Vec<Fault>) -> Option<Box<RawValue>> {
+    match serde_json::from_str::<Box<RawValue>>(text) {
         Ok(raw) => {
             storable::json(raw.get().as_bytes(), at, faults);
             Some(raw)
