@@ -91,11 +91,8 @@ mod tests {
         let text = r#"{"type": "urn:stepwell:problem:invalid", "status": 422, "detail": "d"}"#;
         let refused = Refused::read(StatusCode::UNPROCESSABLE_ENTITY, text);
         let refused = Err::<(), _>(refused).context("agent a");
-        let as_it_came = refused.as_ref().err().map(problem);
-        assert_eq!(
-            as_it_came.map(|problem| problem.to_string().replace(' ', "")),
-            Some(text.replace(' ', ""))
-        );
+        let as_it_came = serde_json::from_str(text).ok();
+        assert_eq!(refused.err().as_ref().map(problem), as_it_came);
         let usage = problem(&Mistake::new("no such flag").into());
         assert_eq!(usage["type"], "urn:stepwell:problem:usage");
         let failed = problem(&anyhow!("inner").context("outer"));
