@@ -32,6 +32,11 @@ impl Api {
         let database = self.database.over(file.database).resolve()?;
         let stop = shutdown::install()?;
         let store = parts::open(&database)?;
+        // Nobody is to find an API that is about to give up.
+        tokio::select! {
+            () = stop.cancelled() => {}
+            looked = parts::refuse_schema(&store) => looked?,
+        }
         let allow_private = self.allow_private.or(file.worker.allow_private);
         let allow_private = allow_private.unwrap_or(false);
         let bound = parts::bind(server, auth, &process, &store, allow_private, &stop).await?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::{Answer, Client, ServerArgument};
 use super::{Given, print};
@@ -61,37 +61,65 @@ impl Apply {
                 items.extend(read(&file)?);
             }
         }
-        let (agents, mut workflows): (Vec<_>, Vec<_>) =
+        let (agents, workflows): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| item.kind == Kind::Agent);
-        let mut done = Vec::new();
-        for agent in &agents {
-            let outcome = send(&client, agent).await.with_context(|| place(agent))?;
-            tell(agent, &outcome, given.json, &mut done);
-        }
-        // A workflow may name another of the same files: those that are refused are tried again
-        // as long as others go through.
-        while !workflows.is_empty() {
-            let mut refused = Vec::new();
-            let before = workflows.len();
-            for workflow in workflows {
-                match send(&client, &workflow).await {
-                    Ok(outcome) => tell(&workflow, &outcome, given.json, &mut done),
-                    Err(error) => refused.push((workflow, error)),
-                }
-            }
-            if refused.len() == before {
-                return Err(all(&refused));
-            }
-            workflows = refused.into_iter().map(|(workflow, _)| workflow).collect();
-        }
+        let mut outcomes = Outcomes {
+            json: given.json,
+            list: Vec::new(),
+        };
+        let outcome = all(&client, &agents, workflows, &mut outcomes).await;
+        // Also when not everything was taken: what was, is done.
         if given.json {
-            print::json(&done)?;
+            print::json(&outcomes.list)?;
         }
-        Ok(())
+        outcome
     }
 }
 
-fn all(refused: &[(Item, anyhow::Error)]) -> anyhow::Error {
+/// Applies agents, then workflows. A workflow may name another of the same files: those that are
+/// refused are tried again as long as others go through.
+async fn all(
+    client: &Client,
+    agents: &[Item],
+    mut workflows: Vec<Item>,
+    outcomes: &mut Outcomes,
+) -> anyhow::Result<()> {
+    for agent in agents {
+        match send(client, agent).await {
+            Ok(outcome) => outcomes.done(agent, &outcome),
+            Err(error) => {
+                outcomes.refused(agent, &error);
+                return Err(error.context(place(agent)));
+            }
+        }
+    }
+    while !workflows.is_empty() {
+        let mut refused = Vec::new();
+        let before = workflows.len();
+        for workflow in workflows {
+            match send(client, &workflow).await {
+                Ok(outcome) => outcomes.done(&workflow, &outcome),
+                Err(error) => refused.push((workflow, error)),
+            }
+        }
+        if refused.len() == before {
+            for (workflow, error) in &refused {
+                outcomes.refused(workflow, error);
+            }
+            return Err(together(refused));
+        }
+        workflows = refused.into_iter().map(|(workflow, _)| workflow).collect();
+    }
+    Ok(())
+}
+
+/// One error of many; one alone stays what it is.
+fn together(mut refused: Vec<(Item, anyhow::Error)>) -> anyhow::Error {
+    if refused.len() == 1
+        && let Some((item, error)) = refused.pop()
+    {
+        return error.context(place(&item));
+    }
     let words: Vec<String> = refused
         .iter()
         .map(|(item, error)| format!("{}: {error:#}", place(item)))
@@ -103,12 +131,31 @@ fn place(item: &Item) -> String {
     format!("{} {} ({})", item.kind.word(), item.name, item.file)
 }
 
-fn tell(item: &Item, outcome: &str, json: bool, done: &mut Vec<Value>) {
-    let kind = item.kind.word();
-    if json {
-        done.push(serde_json::json!({ "kind": kind, "name": item.name, "outcome": outcome }));
-    } else {
-        print::line(format_args!("{kind} {} {outcome}", item.name));
+/// What came of each item: for people at once, for machines at the end.
+struct Outcomes {
+    json: bool,
+    list: Vec<Value>,
+}
+
+impl Outcomes {
+    fn done(&mut self, item: &Item, outcome: &str) {
+        let kind = item.kind.word();
+        if self.json {
+            self.list
+                .push(json!({ "kind": kind, "name": item.name, "outcome": outcome }));
+        } else {
+            print::line(format_args!("{kind} {} {outcome}", item.name));
+        }
+    }
+
+    /// People read it among the errors.
+    fn refused(&mut self, item: &Item, error: &anyhow::Error) {
+        self.list.push(json!({
+            "kind": item.kind.word(),
+            "name": item.name,
+            "outcome": "refused",
+            "problem": print::problem(error),
+        }));
     }
 }
 

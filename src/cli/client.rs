@@ -1,4 +1,4 @@
-//! A thin client of the REST API: a request, and its answer or its problem in words.
+//! A thin client of the REST API: a request, and its answer or its problem.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
+use super::refused::Refused;
 use crate::config::Mistake;
 
 /// Longer than the longest `wait_ms` that the API takes.
@@ -50,7 +51,7 @@ pub(super) struct Client {
 /// An answer with a 2xx status, or the absence of what was asked for.
 pub(super) enum Answer {
     Found(Value),
-    NotFound(String),
+    NotFound(Refused),
 }
 
 impl Client {
@@ -119,11 +120,11 @@ impl Client {
             let value = serde_json::from_str(&text).context("the answer is not JSON")?;
             return Ok(Answer::Found(value));
         }
-        let words = problem(status, &text);
+        let refused = Refused::read(status, &text);
         if status == StatusCode::NOT_FOUND {
-            return Ok(Answer::NotFound(words));
+            return Ok(Answer::NotFound(refused));
         }
-        bail!("{words}")
+        Err(refused.into())
     }
 
     /// Opens a stream of events, after the one with this id. `Ok(None)`: there will be none.
@@ -151,10 +152,10 @@ impl Client {
                 .error_for_status()
                 .err()
                 .context("an error without one")?)),
-            status => bail!(
-                "{}",
-                problem(status, &answer.text().await.unwrap_or_default())
-            ),
+            status => {
+                let text = answer.text().await.unwrap_or_default();
+                Err(Refused::read(status, &text).into())
+            }
         }
     }
 
@@ -170,7 +171,7 @@ impl Client {
     ) -> anyhow::Result<Value> {
         match self.ask(method, url, body, &[]).await? {
             Answer::Found(value) => Ok(value),
-            Answer::NotFound(words) => bail!("{words}"),
+            Answer::NotFound(refused) => Err(refused.into()),
         }
     }
 }
@@ -187,50 +188,10 @@ fn credentials(key: Option<&SecretString>) -> anyhow::Result<HeaderMap> {
     Ok(headers)
 }
 
-/// Says what RFC 9457 says, each finding on a line.
-fn problem(status: StatusCode, text: &str) -> String {
-    let Ok(problem) = serde_json::from_str::<Value>(text) else {
-        return format!("the server answered {status}");
-    };
-    let field = |name: &str| problem.get(name).and_then(Value::as_str);
-    let mut words = field("detail")
-        .or_else(|| field("title"))
-        .map_or_else(|| format!("the server answered {status}"), str::to_owned);
-    for finding in problem
-        .get("errors")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        let part = |name: &str| finding.get(name).and_then(Value::as_str);
-        let place = part("pointer")
-            .or_else(|| part("parameter"))
-            .unwrap_or_default();
-        let detail = part("detail").unwrap_or_default();
-        // The empty pointer is the whole body.
-        let place = if place.is_empty() {
-            String::new()
-        } else {
-            format!("{place}: ")
-        };
-        words.push_str(&format!("\n  {place}{detail}"));
-    }
-    words
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Client, ServerArgument, StatusCode, problem};
-
-    #[test]
-    fn a_problem_is_told_with_every_finding() {
-        let text = r#"{"title": "Invalid", "detail": "2 rules are broken",
-            "errors": [{"pointer": "/steps/0", "detail": "a cycle"}, {"pointer": "", "detail": "b"}]}"#;
-        let words = problem(StatusCode::UNPROCESSABLE_ENTITY, text);
-        assert_eq!(words, "2 rules are broken\n  /steps/0: a cycle\n  b");
-        assert!(problem(StatusCode::BAD_GATEWAY, "<html>").contains("502"));
-    }
+    use super::{Client, ServerArgument};
 
     #[test]
     fn segments_are_kept_apart() {

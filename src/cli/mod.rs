@@ -14,6 +14,7 @@ mod parts;
 mod postgres;
 mod print;
 mod pulse;
+mod refused;
 mod run;
 mod secret;
 mod up;
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{File, Mistake, environment, log};
 use crate::{embedded, telemetry};
@@ -40,7 +41,7 @@ pub(crate) struct Cli {
     /// The file of settings [default: stepwell.toml, if there is one].
     #[arg(long, env = "STEPWELL_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// Answer in JSON.
+    /// Answer in JSON, and say errors in JSON too.
     #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]
@@ -91,21 +92,52 @@ struct Given {
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
     if let Command::PostgresGuard(guard) = cli.command {
         return guard.run();
     }
+    let json = cli.json;
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print::error(&error);
-            if error.downcast_ref::<Mistake>().is_some() {
+            print::error(&error, json);
+            if is_usage(&error) {
                 ExitCode::from(USAGE)
             } else {
                 ExitCode::FAILURE
             }
         }
     }
+}
+
+/// Reads the arguments, and the variables that stand for some of them.
+fn parse() -> Result<Cli, clap::Error> {
+    let mut command = environment::without_empty(Cli::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Prints what clap has to say instead of a command: help, or what is wrong.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    // Nothing is known but the words themselves.
+    if std::env::args_os().any(|word| word == "--json") {
+        let words = error.to_string();
+        print::usage(words.trim().trim_start_matches("error: "), true);
+        return ExitCode::from(USAGE);
+    }
+    error.exit()
+}
+
+/// Whether the mistake is one of whoever gave the arguments, also where only the server can tell.
+fn is_usage(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<refused::Refused>();
+    error.downcast_ref::<Mistake>().is_some() || refused.is_some_and(refused::Refused::is_usage)
 }
 
 fn start(cli: Cli) -> anyhow::Result<()> {

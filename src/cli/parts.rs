@@ -20,6 +20,9 @@ use crate::config::server::Server;
 
 /// Between looks at a database that is away.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the start of an API is held up by a database that does not answer: then it serves, and
+/// `/health` tells.
+const GLANCE_MAX: Duration = Duration::from_secs(2);
 
 /// How long answers about a worker may take once it has ended: none of them takes long.
 const PROBES_GRACE: Duration = Duration::from_secs(1);
@@ -29,32 +32,54 @@ pub(super) fn open(database: &Database) -> anyhow::Result<Store> {
     Store::open(database.store_options()?).context("the database URL cannot be used")
 }
 
+/// Fails when the schema is not the binary's. A database that is away, or takes too long to answer,
+/// may have any: [`check_schema`] waits for it.
+pub(super) async fn refuse_schema(store: &Store) -> anyhow::Result<()> {
+    match tokio::time::timeout(GLANCE_MAX, schema(store)).await {
+        Ok(Err(error)) if !is_away(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Waits for the database and fails unless its schema is the binary's. `false`: asked to stop
 /// before it answered.
 pub(super) async fn check_schema(store: &Store, stop: &CancellationToken) -> anyhow::Result<bool> {
     let mut told = false;
     loop {
-        match store.standing().await {
-            Ok(Standing::Current) => return Ok(true),
-            Ok(Standing::Behind) => bail!(
-                "the schema is older than this program, or absent: run `stepwell migrate up` first"
-            ),
-            Ok(Standing::Ahead) => bail!(
-                "the schema is newer than this program ({}): run a newer stepwell",
-                env!("CARGO_PKG_VERSION")
-            ),
-            Err(error @ Error::Unavailable(_)) => {
+        match schema(store).await {
+            Ok(()) => return Ok(true),
+            Err(error) if is_away(&error) => {
                 if !std::mem::replace(&mut told, true) {
-                    tracing::warn!(error = chain(&error), "waiting for the database");
+                    tracing::warn!(error = format!("{error:#}"), "waiting for the database");
                 }
             }
-            Err(error) => return Err(error).context("cannot tell the version of the schema"),
+            Err(error) => return Err(error),
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(false),
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
+}
+
+/// Fails unless the schema is the binary's.
+async fn schema(store: &Store) -> anyhow::Result<()> {
+    match store.standing().await {
+        Ok(Standing::Current) => Ok(()),
+        Ok(Standing::Behind) => bail!(
+            "the schema is older than this program, or absent: run `stepwell migrate up` first"
+        ),
+        Ok(Standing::Ahead) => bail!(
+            "the schema is newer than this program ({}): run a newer stepwell",
+            env!("CARGO_PKG_VERSION")
+        ),
+        Err(error @ Error::Unavailable(_)) => Err(error.into()),
+        Err(error) => Err(error).context("cannot tell the version of the schema"),
+    }
+}
+
+fn is_away(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Unavailable(_)))
 }
 
 /// Binds the API's socket. `allow_private`: whether it may ask agents at private addresses.

@@ -4,6 +4,10 @@
 use std::io::Write;
 
 use serde::Serialize;
+use serde_json::Value;
+
+use super::refused::Refused;
+use crate::config::Mistake;
 
 /// Prints a line of the answer.
 pub(super) fn line(text: impl std::fmt::Display) {
@@ -21,9 +25,33 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints why a command failed, with its causes.
-pub(super) fn error(error: &anyhow::Error) {
-    let _ = writeln!(std::io::stderr().lock(), "error: {error:#}");
+/// Prints why a command failed, with its causes; as JSON: the server's problem as it came, or one of
+/// ours, on one line.
+pub(super) fn error(error: &anyhow::Error, json: bool) {
+    let mut out = std::io::stderr().lock();
+    let _ = if json {
+        writeln!(out, "{}", problem(error))
+    } else {
+        writeln!(out, "error: {error:#}")
+    };
+}
+
+/// Prints that the arguments cannot be used.
+pub(super) fn usage(words: &str, json: bool) {
+    error(&Mistake::new(words).into(), json);
+}
+
+/// The problem that an error is.
+pub(super) fn problem(error: &anyhow::Error) -> Value {
+    if let Some(refused) = error.downcast_ref::<Refused>() {
+        return refused.problem().clone();
+    }
+    let (kind, title) = match error.downcast_ref::<Mistake>() {
+        Some(_) => ("usage", "An argument or a setting cannot be used"),
+        None => ("failed", "The command failed"),
+    };
+    let kind = format!("urn:stepwell:problem:{kind}");
+    serde_json::json!({ "type": kind, "title": title, "detail": format!("{error:#}") })
 }
 
 /// Prints rows in columns as wide as their widest cell.
@@ -48,5 +76,26 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) {
     print(&mut head.iter().copied());
     for row in rows {
         print(&mut row.iter().map(String::as_str));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, anyhow};
+    use reqwest::StatusCode;
+
+    use super::{Mistake, Refused, problem};
+
+    #[test]
+    fn every_error_is_a_problem() {
+        let text = r#"{"type": "urn:stepwell:problem:invalid", "status": 422, "detail": "d"}"#;
+        let refused = Refused::read(StatusCode::UNPROCESSABLE_ENTITY, text);
+        let refused = Err::<(), _>(refused).context("agent a");
+        let as_it_came = serde_json::from_str(text).ok();
+        assert_eq!(refused.err().as_ref().map(problem), as_it_came);
+        let usage = problem(&Mistake::new("no such flag").into());
+        assert_eq!(usage["type"], "urn:stepwell:problem:usage");
+        let failed = problem(&anyhow!("inner").context("outer"));
+        assert_eq!(failed["detail"], "outer: inner");
     }
 }

@@ -27,37 +27,69 @@ pub(crate) struct Layer {
         long = "database-url",
         env = "DATABASE_URL",
         hide_env_values = true,
-        value_name = "URL"
+        value_name = "URL",
+        global = true
     )]
     pub(crate) url: Option<SecretString>,
     /// A file with that URL in place of the URL itself, which wins.
     #[arg(
         long = "database-url-file",
         env = "STEPWELL_DATABASE_URL_FILE",
-        value_name = "FILE"
+        value_name = "FILE",
+        global = true
     )]
     pub(crate) url_file: Option<PathBuf>,
     /// Connections that serve requests, 2–500 [default: 16]. Workers hold some more.
-    #[arg(long, env = "STEPWELL_DATABASE_POOL_MAX", value_name = "N")]
+    #[arg(
+        long,
+        env = "STEPWELL_DATABASE_POOL_MAX",
+        value_name = "N",
+        global = true
+    )]
     pub(crate) pool_max: Option<u32>,
     /// Milliseconds that a request waits for a connection before it is answered 503 [default: 5000].
-    #[arg(long, env = "STEPWELL_DATABASE_ACQUIRE_TIMEOUT_MS", value_name = "MS")]
+    #[arg(
+        long,
+        env = "STEPWELL_DATABASE_ACQUIRE_TIMEOUT_MS",
+        value_name = "MS",
+        global = true
+    )]
     pub(crate) acquire_timeout_ms: Option<u64>,
     /// Whether LISTEN is used [default: true]; false behind a pooler in transaction mode.
-    #[arg(long, env = "STEPWELL_DATABASE_LISTEN", value_name = "BOOL")]
+    #[arg(
+        long,
+        env = "STEPWELL_DATABASE_LISTEN",
+        value_name = "BOOL",
+        global = true
+    )]
     pub(crate) listen: Option<bool>,
     /// Whole days that finished runs are kept after the day they began on [default: for ever].
-    #[arg(long, env = "STEPWELL_RETENTION_DAYS", value_name = "DAYS")]
+    #[arg(
+        long,
+        env = "STEPWELL_RETENTION_DAYS",
+        value_name = "DAYS",
+        global = true
+    )]
     pub(crate) retention_days: Option<u16>,
     /// Whole days that audit records are kept [default: for ever].
-    #[arg(long, env = "STEPWELL_AUDIT_RETENTION_DAYS", value_name = "DAYS")]
+    #[arg(
+        long,
+        env = "STEPWELL_AUDIT_RETENTION_DAYS",
+        value_name = "DAYS",
+        global = true
+    )]
     pub(crate) audit_retention_days: Option<u16>,
     /// A file with the key that encrypts credentials and signing secrets at rest: 32 bytes, as 64
     /// hexadecimal digits or base64. Further lines hold older keys, which only decrypt.
-    #[arg(long, env = "STEPWELL_MASTER_KEY_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "STEPWELL_MASTER_KEY_FILE",
+        value_name = "FILE",
+        global = true
+    )]
     pub(crate) master_key_file: Option<PathBuf>,
     /// The key itself, in place of a file: the environment is its place, not the command line.
-    #[arg(long, env = "STEPWELL_MASTER_KEY", hide = true)]
+    #[arg(long, env = "STEPWELL_MASTER_KEY", hide = true, global = true)]
     pub(crate) master_key: Option<SecretString>,
 }
 

@@ -1,5 +1,7 @@
 //! The environment: clap reads the variables, this refuses those that nobody reads.
 
+use clap::builder::Resettable;
+
 use super::Mistake;
 
 const PREFIX: &str = "STEPWELL_";
@@ -25,6 +27,20 @@ pub(crate) fn refuse_unknown(
         }
     }
     Ok(())
+}
+
+/// Takes variables that are empty for variables that are not set: so an `.env` file may name one and
+/// leave its value out.
+pub(crate) fn without_empty(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        if value.is_some_and(|value| value.is_empty()) {
+            argument.env(Resettable::Reset)
+        } else {
+            argument
+        }
+    });
+    command.mut_subcommands(without_empty)
 }
 
 fn collect(command: &clap::Command, known: &mut Vec<String>) {

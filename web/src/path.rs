@@ -7,6 +7,7 @@ use salvo::{Depot, Request};
 use stepwell_workflow::limits::NAME_CHARS_MAX;
 use uuid::Uuid;
 
+use crate::body::storable;
 use crate::extract::{Take, extractor};
 use crate::problem::{self, Fault, Kind, Problem};
 
@@ -122,6 +123,9 @@ impl Take for Word {
         let text = text(req, arg);
         if !(1..=NAME_CHARS_MAX).contains(&text.chars().count()) {
             let detail = format!("must have 1 to {NAME_CHARS_MAX} characters");
+            return Err(Problem::parameters(vec![Fault::parameter(arg, detail)]));
+        }
+        if let Some(detail) = storable::fault(&text) {
             return Err(Problem::parameters(vec![Fault::parameter(arg, detail)]));
         }
         Ok(Self(text))

@@ -3,17 +3,22 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::receiver::{event, quick};
-use crate::harness::{Agent, Reply, with_app};
+use crate::harness::{Agent, Call, Reply, with_app};
 
 /// The secret, derived as the documentation says, from the master key of the tests.
 fn secret() -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(&[0x5f; 32]).unwrap();
     mac.update(b"stepwell callback_url v1");
     format!("whsec_{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// The event in a call to a `callback_url`; fails unless it is signed.
+pub(crate) fn is_told(call: &Call) -> Value {
+    event(call, &secret())
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What happens by the clock, and who hears of what happened: schedules, subscriptions, callbacks.
 
-mod callbacks;
+pub(crate) mod callbacks;
 mod deliveries;
 mod firings;
 mod outages;

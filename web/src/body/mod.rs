@@ -2,6 +2,7 @@
 //! pointer (the wrong shape).
 
 mod parse;
+pub(crate) mod storable;
 
 use bytes::Bytes;
 use futures::StreamExt;

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::storable;
 use crate::problem::{Fault, Kind, Problem};
 
 /// Reads JSON of a known shape.
@@ -26,8 +27,13 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     match serde_json::from_slice(bytes) {
         Ok(value) => {
-            refuse_nul(bytes)?;
-            Ok(value)
+            let mut faults = Vec::new();
+            storable::json(bytes, "", &mut faults);
+            if faults.is_empty() {
+                Ok(value)
+            } else {
+                Err(Problem::invalid(faults))
+            }
         }
         // Only now, because it is slower: read it again to learn where it went wrong.
         Err(error) => Err(explain::<T>(bytes, &error)),
@@ -88,45 +94,6 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 /// Escapes a key for use in a JSON pointer.
 pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
-}
-
-/// PostgreSQL's text has no U+0000, so no string that we keep may have it.
-fn refuse_nul(bytes: &[u8]) -> Result<(), Problem> {
-    const ESCAPE: &[u8] = br"\u0000";
-    if !bytes.windows(ESCAPE.len()).any(|window| window == ESCAPE) {
-        return Ok(());
-    }
-    let mut faults = Vec::new();
-    if let Ok(value) = serde_json::from_slice(bytes) {
-        find_nul(&value, String::new(), &mut faults);
-    }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::invalid(faults))
-    }
-}
-
-fn find_nul(value: &Value, at: String, faults: &mut Vec<Fault>) {
-    const DETAIL: &str = "contains the character U+0000, which cannot be stored";
-    match value {
-        Value::String(text) if text.contains('\0') => faults.push(Fault::at(at, DETAIL)),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                find_nul(item, format!("{at}/{index}"), faults);
-            }
-        }
-        Value::Object(fields) => {
-            for (key, field) in fields {
-                if key.contains('\0') {
-                    faults.push(Fault::at(at.clone(), DETAIL));
-                } else {
-                    find_nul(field, format!("{at}/{}", escape(key)), faults);
-                }
-            }
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

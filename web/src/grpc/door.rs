@@ -15,9 +15,10 @@ use tower::Layer;
 use tracing::Instrument as _;
 
 use super::status::refuse;
+use super::unread;
 use crate::App;
 use crate::actor::traceparent;
-use crate::auth::Role;
+use crate::auth::{Budget, Role};
 use crate::problem::{Fault, Problem};
 use crate::request_id::{self, RequestId};
 
@@ -28,23 +29,24 @@ const CONTRACT: &str = "/stepwell.";
 #[derive(Clone, Debug)]
 pub(super) struct Caller(pub(super) Actor);
 
-/// Says who calls, and whether they may. The one place where a call is let in.
-///
-/// # Errors
-/// The problem that is the answer for whoever may not come in.
+/// Says who calls, whether they may, and what is left of their requests. The one place where a call is
+/// let in.
 async fn admit(
     app: &App,
     headers: &HeaderMap,
     from: Option<IpAddr>,
     method: &str,
-) -> Result<Actor, Problem> {
-    let principal = app.gate.authenticate(headers, from).await?;
-    principal.allow(role(method))?;
-    Ok(Actor {
+) -> (Result<Actor, Problem>, Option<Budget>) {
+    let principal = match app.gate.authenticate(headers, from).await {
+        Ok(principal) => principal,
+        Err(refusal) => return (Err(refusal.into()), None),
+    };
+    let actor = principal.allow(role(method)).map(|()| Actor {
         name: principal.name.to_string(),
         request_id: None,
         traceparent: traceparent(headers),
-    })
+    });
+    (actor.map_err(Problem::from), principal.budget)
 }
 
 /// The role that a call needs: what only looks on is for everybody.
@@ -111,6 +113,7 @@ where
 {
     let begun = Instant::now();
     let method = request.uri().path().to_owned();
+    let ours = method.starts_with(CONTRACT);
     let connection = request.extensions().get::<TcpConnectInfo>();
     let from = connection.and_then(TcpConnectInfo::remote_addr);
     let from = from.map(|address| address.ip());
@@ -125,25 +128,35 @@ where
     };
     let span = tracing::info_span!("call", request_id = id.0, method);
     async {
-        let admitted = match refused {
-            Some(problem) => Err(problem),
-            None if method.starts_with(CONTRACT) => admit(&app, &headers, from, &method).await,
-            None => Ok(Actor::default()),
+        let (admitted, budget) = match refused {
+            Some(problem) => (Err(problem), None),
+            None if ours => admit(&app, &headers, from, &method).await,
+            None => (Ok(Actor::default()), None),
+        };
+        let nobody = Actor {
+            request_id: Some(id.0.clone()),
+            ..Actor::default()
         };
         let mut response = match admitted {
             Ok(mut actor) => {
                 actor.request_id = Some(id.0.clone());
                 request.extensions_mut().insert(Caller(actor));
-                inner.call(request).await?
+                let response = inner.call(request).await?;
+                match unread::problem(response.headers()).filter(|_| ours) {
+                    Some(problem) => refuse(&problem, &nobody).into_http(),
+                    None => response,
+                }
             }
             Err(problem) => {
-                let actor = Actor {
-                    request_id: Some(id.0.clone()),
-                    ..Actor::default()
-                };
-                refuse(&problem, &actor).into_http()
+                let mut response = refuse(&problem, &nobody).into_http();
+                let figures = problem.headers().filter(|(name, _)| is_figure(name));
+                tell(figures, response.headers_mut());
+                response
             }
         };
+        let figures = budget.iter().flat_map(Budget::headers).collect::<Vec<_>>();
+        let figures = figures.iter().map(|(name, value)| (*name, value.as_str()));
+        tell(figures, response.headers_mut());
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             response.headers_mut().insert(request_id::HEADER, value);
         }
@@ -152,6 +165,19 @@ where
     }
     .instrument(span)
     .await
+}
+
+/// Whether a header of REST tells how many requests are left: those are metadata as well.
+fn is_figure(name: &str) -> bool {
+    name.starts_with("ratelimit-")
+}
+
+fn tell<'a>(figures: impl Iterator<Item = (&'static str, &'a str)>, headers: &mut HeaderMap) {
+    for (name, value) in figures {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
 }
 
 /// A stream is noted when it begins; how it ends shows in the run's trail.

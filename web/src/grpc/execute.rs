@@ -2,7 +2,6 @@
 
 use futures::StreamExt as _;
 use prost::Message as _;
-use serde_json::value::RawValue;
 use stepwell_queue::Actor;
 use stepwell_workflow::Time;
 use tonic::metadata::MetadataValue;
@@ -14,6 +13,7 @@ use super::wire::execute_workflow_request::Payload;
 use super::wire::{ExecuteWorkflowRequest, ExecutionStatus, ExecutionUpdate};
 use super::{Updates, value};
 use crate::App;
+use crate::body::{escape, storable};
 use crate::events::run::watch;
 use crate::idempotency::IdempotencyKey;
 use crate::json::Json;
@@ -21,7 +21,7 @@ use crate::problem::{Fault, Problem};
 use crate::runs::answer::Progress;
 use crate::runs::id::RunId;
 use crate::runs::order::ExecuteInput;
-use crate::runs::place::{self, Wait};
+use crate::runs::place::{self, Named, Wait};
 
 /// Starts an execution as POST `/workflows/{id}/execute` does, and follows it.
 pub(super) async fn execute(
@@ -31,9 +31,12 @@ pub(super) async fn execute(
 ) -> Result<Response<Updates>, Problem> {
     let key = key(&request, &actor)?;
     let asked = request.into_inner();
-    let workflow = asked.workflow_id.clone();
-    let planned = place::find(app, &workflow, asked.version, Some("/workflow_id")).await?;
-    let run = place::check(order(asked)?, &planned, &actor, "input")?;
+    let (workflow, order, input_field, faults) = order(asked);
+    let named = Named {
+        workflow: &workflow,
+        pointer: Some("/workflow_id"),
+    };
+    let run = place::ready(app, named, order, &actor, input_field, faults).await?;
     let (begin, replayed) = match place::place(app, run, &key, Wait(None)).await? {
         Progress::Done(run) | Progress::Accepted { body: run, .. } => (first(&run), false),
         Progress::Before(stored) => (again(&stored)?, true),
@@ -41,7 +44,7 @@ pub(super) async fn execute(
     let id = Uuid::try_parse(&begin.execution_id).map_err(Problem::internal)?;
     // The run is durable: whatever goes wrong with following it, its id is told first.
     let rest = match watch(app, RunId(id), begin.sequence).await {
-        Ok(Some(watch)) => updates(app, watch, ExecutionStatus::Pending),
+        Ok(Some(watch)) => updates(app, watch, ExecutionStatus::Pending, actor),
         Ok(None) => futures::stream::empty().boxed(),
         Err(problem) => {
             let status = super::refuse(&problem, &actor);
@@ -90,26 +93,17 @@ fn again(stored: &stepwell_queue::new_run::Answer) -> Result<ExecutionUpdate, Pr
     })
 }
 
-/// Says it as REST does, so that the same checks see it.
-fn order(asked: ExecuteWorkflowRequest) -> Result<ExecuteInput, Problem> {
-    let mut faults = Vec::new();
-    let input = match asked.payload {
-        None => None,
-        Some(Payload::Input(given)) => match value::json(given) {
-            Some(value) => serde_json::value::to_raw_value(&value).ok(),
-            None => {
-                faults.push(Fault::at("/input", "holds a number that is none in JSON"));
-                None
-            }
-        },
-        Some(Payload::InputJson(text)) => match serde_json::from_str::<Box<RawValue>>(&text) {
-            Ok(raw) => Some(raw),
-            Err(error) => {
-                let detail = format!("is not JSON: {error}");
-                faults.push(Fault::at("/input_json", detail));
-                None
-            }
-        },
+/// Says it as REST does, so that the same checks see it: the workflow, the order, the field of the
+/// input, and what cannot be said.
+fn order(asked: ExecuteWorkflowRequest) -> (String, ExecuteInput, &'static str, Vec<Fault>) {
+    let mut faults = unstorable(&asked);
+    let (input, input_field) = match asked.payload {
+        None => (None, "input"),
+        Some(Payload::Input(given)) => (value::raw(given, "/input", &mut faults), "input"),
+        Some(Payload::InputJson(text)) => {
+            let raw = value::read(&text, "/input_json", &mut faults);
+            (raw, "input_json")
+        }
     };
     let run_at = asked.run_at.map(|at| {
         let nanos = u32::try_from(at.nanos).ok();
@@ -118,10 +112,7 @@ fn order(asked: ExecuteWorkflowRequest) -> Result<ExecuteInput, Problem> {
     if run_at == Some(None) {
         faults.push(Fault::at("/run_at", "is not a time"));
     }
-    if !faults.is_empty() {
-        return Err(Problem::invalid(faults));
-    }
-    Ok(ExecuteInput {
+    let order = ExecuteInput {
         input: input.map(Json),
         version: asked.version,
         run_at: run_at.flatten(),
@@ -130,7 +121,26 @@ fn order(asked: ExecuteWorkflowRequest) -> Result<ExecuteInput, Problem> {
         labels: Some(asked.labels),
         timeout_ms: asked.timeout_ms,
         dedupe_key: asked.dedupe_key,
-        // Whoever calls is told by the stream.
-        callback_url: None,
-    })
+        callback_url: asked.callback_url,
+    };
+    (asked.workflow_id, order, input_field, faults)
+}
+
+/// Texts that cannot be stored. JSON is for [`value`], and a queue or the key of a label has no such
+/// characters at all.
+fn unstorable(asked: &ExecuteWorkflowRequest) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    storable::text(&asked.workflow_id, "/workflow_id", &mut faults);
+    let texts = [
+        ("/dedupe_key", &asked.dedupe_key),
+        ("/callback_url", &asked.callback_url),
+    ];
+    for (at, text) in texts {
+        storable::text(text.as_deref().unwrap_or_default(), at, &mut faults);
+    }
+    for (key, value) in &asked.labels {
+        let at = format!("/labels/{}", escape(key));
+        storable::text(value, &at, &mut faults);
+    }
+    faults
 }

@@ -1,7 +1,8 @@
 //! The gRPC door: the contract in `web/proto`, a file per verb. It is another way in, not another
 //! product: what is asked is checked, done and audited by what REST uses.
 //!
-//! [`door`] is what every call passes, [`status`] turns problems into statuses, [`server`] listens.
+//! [`door`] is what every call passes, [`status`] turns problems into statuses, [`unread`] what
+//! the framework answers itself, [`server`] listens.
 
 mod cancel;
 mod door;
@@ -13,6 +14,7 @@ mod retry;
 mod server;
 mod signal;
 mod status;
+mod unread;
 mod update;
 mod value;
 mod watch;
@@ -101,7 +103,7 @@ impl WorkflowService for Workflows {
         request: Request<wire::WatchExecutionRequest>,
     ) -> Result<Response<Updates>, Status> {
         let actor = caller(&request);
-        let answer = watch::watch(&self.app, &request.into_inner()).await;
+        let answer = watch::watch(&self.app, &request.into_inner(), actor.clone()).await;
         answer
             .map(Response::new)
             .map_err(|problem| refuse(&problem, &actor))

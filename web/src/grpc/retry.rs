@@ -5,6 +5,7 @@ use stepwell_queue::Actor;
 use super::execution_id;
 use super::wire::{Execution, RetryExecutionRequest};
 use crate::App;
+use crate::body::storable;
 use crate::problem::Problem;
 use crate::runs::retry::{self, RetryInput};
 
@@ -15,6 +16,13 @@ pub(super) async fn retry(
     actor: Actor,
 ) -> Result<Execution, Problem> {
     let id = execution_id(&asked.execution_id)?;
+    let mut faults = Vec::new();
+    if let Some(step) = &asked.from_step {
+        storable::text(step, "/from_step", &mut faults);
+    }
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
     let input = RetryInput {
         from_step: asked.from_step,
         reset: asked.reset,

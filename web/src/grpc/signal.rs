@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 use stepwell_queue::Actor;
-use stepwell_workflow::limits::PAYLOAD_BYTES_MAX;
+use stepwell_workflow::limits::NAME_CHARS_MAX;
 
 use super::wire::signal_execution_request::Payload;
 use super::wire::{Execution, SignalExecutionRequest};
 use super::{execution_id, value};
 use crate::App;
+use crate::body::storable;
 use crate::problem::{Fault, Problem};
+use crate::runs::input::read_payload;
 use crate::runs::signal;
 
 /// Sends a signal to an execution.
@@ -18,24 +20,28 @@ pub(super) async fn signal(
     actor: Actor,
 ) -> Result<Execution, Problem> {
     let id = execution_id(&asked.execution_id)?;
-    let payload = payload(asked.payload).map_err(|fault| Problem::invalid(vec![fault]))?;
-    let sent = signal::signal(app, id, asked.name, payload, actor).await;
+    let mut faults = Vec::new();
+    if !(1..=NAME_CHARS_MAX).contains(&asked.name.chars().count()) {
+        let detail = format!("must have 1 to {NAME_CHARS_MAX} characters");
+        faults.push(Fault::at("/name", detail));
+    }
+    storable::text(&asked.name, "/name", &mut faults);
+    let (payload, at) = payload(asked.payload, &mut faults);
+    let (Some(payload), true) = (payload, faults.is_empty()) else {
+        return Err(Problem::invalid(faults));
+    };
+    let sent = signal::signal(app, id, asked.name, (payload, at), actor).await;
     sent.map(Execution::from)
 }
 
-fn payload(given: Option<Payload>) -> Result<Value, Fault> {
-    match given {
-        None => Ok(Value::Null),
-        Some(Payload::Value(given)) => value::json(given)
-            .ok_or_else(|| Fault::at("/value", "holds a number that is none in JSON")),
-        Some(Payload::ValueJson(text)) if text.len() > PAYLOAD_BYTES_MAX => {
-            let detail = format!(
-                "has {} bytes, at most {PAYLOAD_BYTES_MAX} are allowed",
-                text.len()
-            );
-            Err(Fault::at("/value_json", detail))
+/// Reads the payload, and says where it stood.
+fn payload(given: Option<Payload>, faults: &mut Vec<Fault>) -> (Option<Value>, &'static str) {
+    let (raw, at) = match given {
+        None => return (Some(Value::Null), "/value"),
+        Some(Payload::Value(given)) => (value::raw(given, "/value", faults), "/value"),
+        Some(Payload::ValueJson(text)) => {
+            (value::read(&text, "/value_json", faults), "/value_json")
         }
-        Some(Payload::ValueJson(text)) => serde_json::from_str(&text)
-            .map_err(|error| Fault::at("/value_json", format!("is not JSON: {error}"))),
-    }
+    };
+    (raw.and_then(|raw| read_payload(&raw, at, faults)), at)
 }

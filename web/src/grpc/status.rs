@@ -6,8 +6,8 @@ use stepwell_queue::Actor;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::limits::RETRY_AFTER_SECONDS;
-use crate::problem::{Kind, Problem};
+use crate::body::escape;
+use crate::problem::{Fault, Kind, Problem};
 
 /// Whose reasons these are.
 const DOMAIN: &str = "stepwell";
@@ -24,20 +24,23 @@ pub(super) fn refuse(problem: &Problem, actor: &Actor) -> Status {
         [("request_id".to_owned(), request_id)],
     );
     if !problem.errors().is_empty() {
-        let violation = |fault: &crate::problem::Fault| {
-            let place = fault.pointer.as_ref().or(fault.parameter.as_ref());
-            FieldViolation::new(
-                place.map(String::as_str).unwrap_or_default(),
-                fault.detail.as_str(),
-            )
-        };
+        let violation = |fault: &Fault| FieldViolation::new(place(fault), fault.detail.as_str());
         details.set_bad_request(problem.errors().iter().map(violation).collect::<Vec<_>>());
     }
-    let code = code(kind);
-    if matches!(code, Code::Unavailable | Code::ResourceExhausted) {
-        details.set_retry_info(Some(Duration::from_secs(RETRY_AFTER_SECONDS.into())));
+    if let Some(seconds) = problem.retry_after() {
+        details.set_retry_info(Some(Duration::from_secs(seconds.into())));
     }
-    Status::with_error_details(code, problem.detail(), details)
+    Status::with_error_details(code(kind), problem.detail(), details)
+}
+
+/// Where it is wrong, always as a JSON pointer: into the message, and as if the metadata were a field
+/// of it (`/metadata/idempotency-key`).
+fn place(fault: &Fault) -> String {
+    match (&fault.pointer, &fault.parameter) {
+        (Some(pointer), _) => pointer.clone(),
+        (None, Some(key)) => format!("/metadata/{}", escape(&key.to_ascii_lowercase())),
+        (None, None) => String::new(),
+    }
 }
 
 /// `STATE_CONFLICT` of `urn:stepwell:problem:state-conflict`.
@@ -65,7 +68,6 @@ fn code(kind: Kind) -> Code {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::Fault;
 
     #[test]
     fn a_status_says_what_the_problem_says() {
@@ -95,6 +97,26 @@ mod tests {
         let problem = Problem::new(Kind::Unavailable, "away");
         let status = refuse(&problem, &Actor::default());
         assert_eq!(status.code(), Code::Unavailable);
-        assert!(status.get_error_details().retry_info().is_some());
+        assert_eq!(wait(&status), Some(1));
+        let problem = Problem::new(Kind::RateLimited, "later").with_header("retry-after", "6");
+        assert_eq!(wait(&refuse(&problem, &Actor::default())), Some(6));
+        // It would not help.
+        let problem = Problem::new(Kind::TooLarge, "large");
+        let status = refuse(&problem, &Actor::default());
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert_eq!(wait(&status), None);
+    }
+
+    fn wait(status: &Status) -> Option<u64> {
+        let details = status.get_error_details();
+        let info = details.retry_info()?;
+        info.retry_delay.map(|delay| delay.as_secs())
+    }
+
+    #[test]
+    fn every_place_is_a_pointer() {
+        let fault = Fault::parameter("Idempotency-Key", "must be");
+        assert_eq!(place(&fault), "/metadata/idempotency-key");
+        assert_eq!(place(&Fault::at("/input/a~1b", "must")), "/input/a~1b");
     }
 }

@@ -1,9 +1,10 @@
 //! A run's records as a stream of updates, until its end.
 
 use futures::StreamExt as _;
+use stepwell_queue::Actor;
 use stepwell_queue::feed::{FeedRecord, RunWatch};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::Updates;
 use super::execution::{error, status, step_status, text, timestamp};
@@ -11,6 +12,7 @@ use super::wire::{ExecutionStatus, ExecutionUpdate, StepUpdate};
 use crate::App;
 use crate::json::Json;
 use crate::moment::retell;
+use crate::problem::{Kind, Problem};
 use crate::runs::trail::DETAIL_TIMES;
 use crate::runs::wire::Run;
 
@@ -29,10 +31,17 @@ pub(super) fn first(run: &Run) -> ExecutionUpdate {
 }
 
 /// Streams what a watch hears. Nothing is read ahead of a client but the watch's own buffer.
-pub(super) fn updates(app: &App, watch: RunWatch, last_known: ExecutionStatus) -> Updates {
+pub(super) fn updates(
+    app: &App,
+    watch: RunWatch,
+    last_known: ExecutionStatus,
+    actor: Actor,
+) -> Updates {
     let following = Following {
         app: app.clone(),
+        actor,
         watch,
+        begun: last_known != ExecutionStatus::Pending,
         status: last_known,
         over: false,
     };
@@ -46,9 +55,13 @@ pub(super) fn updates(app: &App, watch: RunWatch, last_known: ExecutionStatus) -
 
 struct Following {
     app: App,
+    /// Who watches: a refusal names the request.
+    actor: Actor,
     watch: RunWatch,
     /// Of the execution, as of the last update.
     status: ExecutionStatus,
+    /// Whether anything of it ran yet.
+    begun: bool,
     over: bool,
 }
 
@@ -64,7 +77,8 @@ impl Following {
         };
         let Some(watched) = watched else {
             let words = "The server stops. Watch the execution from the last sequence.";
-            return Some(Err(Status::new(Code::Unavailable, words)));
+            let stopped = Problem::new(Kind::Unavailable, words);
+            return Some(Err(super::refuse(&stopped, &self.actor)));
         };
         let mut update = self.update(&watched.record);
         if watched.last {
@@ -77,8 +91,7 @@ impl Following {
                 // Retention was faster.
                 Ok(None) => {}
                 Err(error) => {
-                    let actor = stepwell_queue::Actor::default();
-                    return Some(Err(super::refuse(&error.into(), &actor)));
+                    return Some(Err(super::refuse(&error.into(), &self.actor)));
                 }
             }
         }
@@ -101,7 +114,18 @@ impl Following {
         if step.is_none()
             && let Some(status) = word.as_deref().and_then(status)
         {
-            self.status = status;
+            self.begun = match status {
+                ExecutionStatus::Running => true,
+                // Of the next generation nothing has run.
+                ExecutionStatus::Pending => false,
+                _ => self.begun,
+            };
+            self.status = match status {
+                // That a run begins to wait is no record of its own, so the stream never tells it.
+                ExecutionStatus::Waiting if self.begun => ExecutionStatus::Running,
+                ExecutionStatus::Waiting => ExecutionStatus::Pending,
+                other => other,
+            };
         }
         let detail = record.detail.clone();
         ExecutionUpdate {

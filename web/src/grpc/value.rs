@@ -1,14 +1,46 @@
-//! JSON values as protobuf has them, and back. Its numbers are doubles: whole ones become whole again,
-//! so that a schema that wants an integer takes `1`.
+//! JSON that came in a message: as protobuf's own value, or as text. The value's numbers are doubles:
+//! whole ones become whole again, so that a schema that wants an integer takes `1`.
 
 use prost_types::value::Kind;
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
+
+use crate::body::storable;
+use crate::problem::Fault;
 
 /// The largest whole number up to which a double tells each from its neighbours.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// Writes a value as JSON. What is wrong goes into `faults`.
+pub(super) fn raw(
+    given: prost_types::Value,
+    at: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<Box<RawValue>> {
+    let Some(value) = json(given) else {
+        faults.push(Fault::at(at, "holds a number that is none in JSON"));
+        return None;
+    };
+    storable::value(&value, at, faults);
+    serde_json::value::to_raw_value(&value).ok()
+}
+
+/// Reads JSON text, and keeps it to the letter. What is wrong goes into `faults`.
+pub(super) fn read(text: &str, at: &str, faults: &mut Vec<Fault>) -> Option<Box<RawValue>> {
+    match serde_json::from_str::<Box<RawValue>>(text) {
+        Ok(raw) => {
+            storable::json(raw.get().as_bytes(), at, faults);
+            Some(raw)
+        }
+        Err(error) => {
+            faults.push(Fault::at(at, format!("is not JSON: {error}")));
+            None
+        }
+    }
+}
+
 /// Turns it into JSON. `None`: a number that JSON cannot say.
-pub(super) fn json(value: prost_types::Value) -> Option<Value> {
+fn json(value: prost_types::Value) -> Option<Value> {
     Some(match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),

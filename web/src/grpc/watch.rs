@@ -1,6 +1,7 @@
 //! `WatchExecution`.
 
 use futures::StreamExt as _;
+use stepwell_queue::Actor;
 
 use super::update::updates;
 use super::wire::{ExecutionStatus, WatchExecutionRequest};
@@ -11,7 +12,11 @@ use crate::problem::{Fault, Problem};
 
 /// Follows an execution from after a sequence on. One that is over and was seen to its end has no
 /// more updates: the stream ends at once.
-pub(super) async fn watch(app: &App, asked: &WatchExecutionRequest) -> Result<Updates, Problem> {
+pub(super) async fn watch(
+    app: &App,
+    asked: &WatchExecutionRequest,
+    actor: Actor,
+) -> Result<Updates, Problem> {
     let id = execution_id(&asked.execution_id)?;
     let after = asked.after_sequence;
     if after < 0 {
@@ -25,7 +30,7 @@ pub(super) async fn watch(app: &App, asked: &WatchExecutionRequest) -> Result<Up
         ExecutionStatus::Running
     };
     Ok(match run::watch(app, id, after).await? {
-        Some(watch) => updates(app, watch, known),
+        Some(watch) => updates(app, watch, known, actor),
         None => futures::stream::empty().boxed(),
     })
 }

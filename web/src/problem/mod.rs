@@ -21,6 +21,8 @@ use crate::request_id::RequestId;
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
+const RETRY_AFTER: &str = "retry-after";
+
 /// An answer that is not a success.
 #[derive(Debug)]
 pub struct Problem {
@@ -144,9 +146,25 @@ impl Problem {
         self.kind
     }
 
+    /// Returns the headers that go with the problem.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// Returns after how many seconds it helps to come back, where it does.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        let said = self.headers().find(|(name, _)| *name == RETRY_AFTER);
+        let said = said.and_then(|(_, seconds)| seconds.parse().ok());
+        matches!(self.kind.status().as_u16(), 429 | 503)
+            .then(|| said.unwrap_or(RETRY_AFTER_SECONDS))
+    }
+
     /// Puts the problem into a response, and its cause into the log.
     pub fn render(self, path: &str, request_id: &str, res: &mut Response) {
         self.log();
+        let retry_after = self.retry_after();
         let document = Document {
             uri: self.kind.uri(),
             title: self.kind.title(),
@@ -164,8 +182,8 @@ impl Problem {
             http::header::CONTENT_TYPE,
             http::HeaderValue::from_static(MEDIA_TYPE),
         );
-        if matches!(self.kind.status().as_u16(), 429 | 503) {
-            headers.insert(http::header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        if let Some(seconds) = retry_after {
+            headers.insert(http::header::RETRY_AFTER, seconds.into());
         }
         for (name, value) in &self.headers {
             if let Ok(value) = http::HeaderValue::from_str(value) {

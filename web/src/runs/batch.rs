@@ -6,11 +6,12 @@ use salvo::Writer;
 use salvo::oapi::{ToSchema, endpoint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stepwell_queue::{Actor, Enqueued, NewRun, PlannedVersion};
+use stepwell_queue::{Enqueued, NewRun, PlannedVersion};
 use uuid::Uuid;
 
+use super::check::Occasion;
 use super::limits::BATCH_RUNS_MAX;
-use super::order::{Occasion, RunInput};
+use super::order::RunInput;
 use super::place;
 use super::wire::fresh_status;
 use crate::App;
@@ -88,14 +89,13 @@ pub async fn create_runs(
         return Err(Problem::invalid(vec![Fault::at("/runs", detail)]));
     }
     let found = resolve(&app, &wanted).await?;
-    let runs = check(wanted, &found, &caller.0)?;
-    let unsigned = runs.iter().enumerate();
-    let unsigned: Vec<_> = unsigned
-        .filter_map(|(n, run)| place::unsigned(&app, run, &format!("/runs/{n}")))
-        .collect();
-    if !unsigned.is_empty() {
-        return Err(Problem::invalid(unsigned));
-    }
+    let occasion = Occasion {
+        actor: &caller.0,
+        now: now(),
+        input_field: "input",
+        signs: app.store.keeps_secrets(),
+    };
+    let runs = check(wanted, &found, &occasion)?;
     let items = runs.iter().map(|run| BatchItem {
         id: run.id,
         status: fresh_status(run).as_str(),
@@ -143,12 +143,7 @@ async fn resolve(app: &App, wanted: &[RunInput]) -> Result<Targets> {
 }
 
 /// Checks all of them; one bad run refuses all.
-fn check(wanted: Vec<RunInput>, targets: &Targets, actor: &Actor) -> Result<Vec<NewRun>> {
-    let occasion = Occasion {
-        actor,
-        now: now(),
-        input_field: "input",
-    };
+fn check(wanted: Vec<RunInput>, targets: &Targets, occasion: &Occasion<'_>) -> Result<Vec<NewRun>> {
     let mut faults = Vec::new();
     let mut runs = Vec::with_capacity(wanted.len());
     let mut dedupe_keys = HashSet::new();
@@ -157,23 +152,23 @@ fn check(wanted: Vec<RunInput>, targets: &Targets, actor: &Actor) -> Result<Vec<
         let (workflow, order) = run.split();
         let asked = (workflow, order.version);
         let planned = match targets.get(&asked) {
-            Some(Target::Planned(planned)) if planned.active => planned,
+            Some(Target::Planned(planned)) if planned.active => Some(planned),
             Some(Target::Planned(_)) => {
                 let detail = format!("the workflow {:?} is inactive", asked.0);
                 faults.push(Fault::at(format!("{pointer}/workflow"), detail));
-                continue;
+                None
             }
             Some(Target::NoVersion) => {
                 faults.push(place::no_version(&asked.0, &pointer));
-                continue;
+                None
             }
             Some(Target::NoWorkflow) | None => {
                 let detail = format!("there is no workflow {:?}", asked.0);
                 faults.push(Fault::at(format!("{pointer}/workflow"), detail));
-                continue;
+                None
             }
         };
-        let Some(run) = order.check(planned, &occasion, &pointer, &mut faults) else {
+        let Some(run) = order.check(planned, occasion, &pointer, &mut faults) else {
             continue;
         };
         if let Some(key) = &run.dedupe_key

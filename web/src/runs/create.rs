@@ -5,7 +5,7 @@ use salvo::oapi::endpoint;
 
 use super::answer::Progress;
 use super::order::RunInput;
-use super::place::{self, Wait};
+use super::place::{self, Named, Wait};
 use crate::App;
 use crate::actor::Caller;
 use crate::answer::Result;
@@ -30,7 +30,10 @@ pub async fn create_run(
     key: IdempotencyKey,
 ) -> Result<Progress> {
     let (workflow, order) = body.0.split();
-    let planned = place::find(&app, &workflow, order.version, Some("/workflow")).await?;
-    let run = place::check(order, &planned, &caller.0, "input")?;
+    let named = Named {
+        workflow: &workflow,
+        pointer: Some("/workflow"),
+    };
+    let run = place::ready(&app, named, order, &caller.0, "input", Vec::new()).await?;
     place::place(&app, run, &key, query.0).await
 }

@@ -5,7 +5,7 @@ use salvo::oapi::endpoint;
 
 use super::answer::Progress;
 use super::order::ExecuteInput;
-use super::place::{self, Wait};
+use super::place::{self, Named, Wait};
 use crate::App;
 use crate::actor::Caller;
 use crate::answer::Result;
@@ -28,7 +28,10 @@ pub async fn execute_workflow(
     body: MaybeBody<ExecuteInput>,
     key: IdempotencyKey,
 ) -> Result<Progress> {
-    let planned = place::find(&app, &id.0, body.0.version, None).await?;
-    let run = place::check(body.0, &planned, &caller.0, "input")?;
+    let named = Named {
+        workflow: &id.0,
+        pointer: None,
+    };
+    let run = place::ready(&app, named, body.0, &caller.0, "input", Vec::new()).await?;
     place::place(&app, run, &key, query.0).await
 }

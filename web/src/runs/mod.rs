@@ -6,6 +6,7 @@ pub mod batch;
 pub mod blocked;
 pub mod bulk;
 pub mod cancel;
+pub mod check;
 pub mod create;
 pub mod execute;
 pub mod fork;

@@ -6,11 +6,11 @@ use salvo::oapi::{BasicType, Object, Parameter};
 use stepwell_queue::{Actor, Enqueued, NewRun, PlannedVersion};
 
 use super::answer::Progress;
+use super::check::Occasion;
 use super::limits::WAIT_MS_MAX;
-use super::order::{ExecuteInput, Occasion};
+use super::order::ExecuteInput;
 use super::wire::Run;
 use crate::App;
-use crate::agents::check::NO_MASTER_KEY;
 use crate::answer::Result;
 use crate::clock::now;
 use crate::idempotency::IdempotencyKey;
@@ -98,10 +98,70 @@ pub fn check(
         actor,
         now: now(),
         input_field,
+        // These orders have no callback.
+        signs: false,
     };
     let mut faults = Vec::new();
-    let run = order.check(planned, &occasion, "", &mut faults);
+    let run = order.check(Some(planned), &occasion, "", &mut faults);
     run.ok_or_else(|| Problem::invalid(faults))
+}
+
+/// The workflow of an order.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// The slug or id.
+    pub workflow: &'a str,
+    /// Where the body names it; absent when the path does.
+    pub pointer: Option<&'a str>,
+}
+
+/// Finds the workflow of an order and checks the order, so that all that is wrong is told at once.
+/// `faults` is what was found already, when the order was read.
+///
+/// # Errors
+/// 422 that lists each fault. When only the look-up failed, or when the path names a workflow that
+/// takes no runs: as [`find`].
+pub async fn ready(
+    app: &App,
+    named: Named<'_>,
+    order: ExecuteInput,
+    actor: &Actor,
+    input_field: &'static str,
+    mut faults: Vec<Fault>,
+) -> Result<NewRun> {
+    let told = |fault: &Fault| fault.pointer.is_some() && fault.pointer.as_deref() == named.pointer;
+    let found = if faults.iter().any(told) {
+        Err(Problem::invalid(Vec::new()))
+    } else {
+        find(app, named.workflow, order.version, named.pointer).await
+    };
+    let (planned, missing) = match found {
+        Ok(planned) => (Some(planned), None),
+        Err(problem) => match problem.kind() {
+            Kind::Invalid => (None, Some(problem)),
+            Kind::NotFound | Kind::StateConflict if named.pointer.is_some() => {
+                (None, Some(problem))
+            }
+            _ => return Err(problem),
+        },
+    };
+    let occasion = Occasion {
+        actor,
+        now: now(),
+        input_field,
+        signs: app.store.keeps_secrets(),
+    };
+    let run = order.check(planned.as_ref(), &occasion, "", &mut faults);
+    match (run, missing) {
+        (Some(run), None) if faults.is_empty() => Ok(run),
+        (_, Some(problem)) if faults.is_empty() => Err(problem),
+        (_, missing) => {
+            let missing = missing.iter().flat_map(Problem::errors);
+            let mut all: Vec<_> = missing.cloned().collect();
+            all.append(&mut faults);
+            Err(Problem::invalid(all))
+        }
+    }
 }
 
 /// Enqueues a run and answers with it.
@@ -114,9 +174,6 @@ pub async fn place(
     key: &IdempotencyKey,
     wait: Wait,
 ) -> Result<Progress> {
-    if let Some(fault) = unsigned(app, &run, "") {
-        return Err(Problem::invalid(vec![fault]));
-    }
     let id = run.id;
     let location = location(&run);
     let fresh = Run::fresh(&run);
@@ -152,13 +209,6 @@ pub async fn place(
         body: fresh,
         location: Some(location),
     })
-}
-
-/// The fault of a callback that could not be signed.
-#[must_use]
-pub fn unsigned(app: &App, run: &NewRun, pointer: &str) -> Option<Fault> {
-    let unsigned = run.callback_url.is_some() && !app.store.keeps_secrets();
-    unsigned.then(|| Fault::at(format!("{pointer}/callback_url"), NO_MASTER_KEY))
 }
 
 /// Returns the path of a run.

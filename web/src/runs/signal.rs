@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_queue::Actor;
 use stepwell_queue::inbox::Word;
-use stepwell_workflow::limits::NAME_CHARS_MAX;
 use stepwell_workflow::plan::Refusal;
 
 use super::get;
 use super::id::RunId;
+use super::input::too_deep;
 use super::pause::tell;
 use super::wire::Run;
 use crate::App;
@@ -57,28 +57,28 @@ pub async fn signal_run(
     _query: Query<Nothing>,
     body: MaybeBody<SignalInput>,
 ) -> Result<Accepted<Run>> {
+    if let Some(detail) = too_deep(&body.0.payload) {
+        return Err(Problem::invalid(vec![Fault::at("/payload", detail)]));
+    }
     Ok(Accepted::Now {
-        body: signal(&app, id, name.0, body.0.payload, caller.0).await?,
+        body: signal(&app, id, name.0, (body.0.payload, "/payload"), caller.0).await?,
         location: None,
     })
 }
 
-/// Sends a signal to a run, whatever door it was asked through.
+/// Sends a signal to a run, whatever door it was asked through; the payload with its place there.
 ///
 /// # Errors
-/// 400 for a name that no signal has, 404 without such a run, 409 when it is over.
+/// 404 without such a run, 409 when it is over, 422 for a payload that does not decide the approval
+/// that it is for.
 pub(crate) async fn signal(
     app: &App,
     id: RunId,
     name: String,
-    payload: Value,
+    (payload, at): (Value, &str),
     actor: Actor,
 ) -> Result<Run> {
-    if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
-        let detail = format!("a signal's name has 1 to {NAME_CHARS_MAX} characters");
-        return Err(Problem::parameters(vec![Fault::parameter("name", detail)]));
-    }
-    check_answer(app, id, &name, &payload, &actor.name).await?;
+    check_answer(app, id, &name, (&payload, at), &actor.name).await?;
     tell(app, id, Word::Signal { name, payload }, actor).await
 }
 
@@ -87,7 +87,7 @@ async fn check_answer(
     app: &App,
     id: RunId,
     name: &str,
-    payload: &Value,
+    (payload, at): (&Value, &str),
     actor: &str,
 ) -> Result<()> {
     let run = get::stored(app, id).await?;
@@ -105,9 +105,9 @@ async fn check_answer(
                 format!("{actor:?} is not among the approvers of {name:?}."),
             ),
             Refusal::Invalid(findings) => {
-                let faults = findings.into_iter().map(|finding| {
-                    Fault::at(format!("/payload{}", finding.pointer), finding.detail)
-                });
+                let faults = findings
+                    .into_iter()
+                    .map(|finding| Fault::at(format!("{at}{}", finding.pointer), finding.detail));
                 Problem::invalid(faults.collect())
             }
         })

@@ -8,7 +8,7 @@ use stepwell_queue::Enqueued;
 use uuid::Uuid;
 
 use super::order::ExecuteInput;
-use super::place;
+use super::place::{self, Named};
 use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Accepted, Result};
@@ -68,12 +68,15 @@ pub async fn trigger_workflow(
     body: Body<TriggerInput>,
     key: IdempotencyKey,
 ) -> Result<Accepted<Triggered>> {
-    let planned = place::find(&app, &body.0.workflow_id, None, Some("/workflow_id")).await?;
+    let named = Named {
+        workflow: &body.0.workflow_id,
+        pointer: Some("/workflow_id"),
+    };
     let order = ExecuteInput {
         input: body.0.payload,
         ..ExecuteInput::default()
     };
-    let mut run = place::check(order, &planned, &caller.0, "payload")?;
+    let mut run = place::ready(&app, named, order, &caller.0, "payload", Vec::new()).await?;
     let body = Triggered {
         run_id: run.id,
         status: "triggered",

@@ -86,7 +86,7 @@ pub async fn check(app: &App, input: ScheduleInput, now: Time) -> Result<NewSche
     let mut stored = None;
     match planned {
         Some(planned) if planned.active => {
-            stored = check_input(input.input, &planned, "/input", &mut faults);
+            stored = check_input(input.input, Some(&planned), "/input", &mut faults);
         }
         Some(_) => faults.push(Fault::at("/workflow", "is inactive: it takes no new runs")),
         None if known && app.store.resolve(&input.workflow, None).await?.is_some() => {
