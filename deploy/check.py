@@ -51,9 +51,10 @@ def merged(value):
 
 
 def built(directory):
-    """The objects of a kustomization: its resources, its namespace, its images, its removals."""
+    """The objects of a kustomization: its resources, its namespace, its images, its secrets, its removals."""
     kustomization = yaml.safe_load((directory / "kustomization.yaml").read_text())
-    known = {"apiVersion", "kind", "namespace", "labels", "resources", "images", "patches"}
+    known = {"apiVersion", "kind", "namespace", "labels", "resources", "images", "patches", "secretGenerator",
+             "generatorOptions"}
     expect(set(kustomization) <= known, f"{directory}: unknown fields {set(kustomization) - known}")
     expect(kustomization["kind"] == "Kustomization", f"{directory}: no Kustomization")
     objects = []
@@ -66,11 +67,21 @@ def built(directory):
     listed = {(directory / resource).resolve() for resource in kustomization["resources"]}
     for path in directory.glob("*.yaml"):
         expect(path.name == "kustomization.yaml" or path.resolve() in listed, f"{path} is not listed")
+    for secret in kustomization.get("secretGenerator", []):
+        objects.append({
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": secret["name"], "annotations": kustomization["generatorOptions"]["annotations"]},
+            # What is in the files is the user's.
+            "stringData": {pathlib.PurePath(file).name: "…" for file in secret["files"]},
+        })
     for one in objects:
-        one["metadata"]["namespace"] = kustomization["namespace"]
+        if one["kind"] == "Namespace":
+            expect(one["metadata"]["name"] == kustomization["namespace"], f"{directory}: another namespace")
+        else:
+            one["metadata"]["namespace"] = kustomization["namespace"]
         for container in containers(one):
             for image in kustomization.get("images", []):
-                if container["image"] == image["name"]:
+                if container["image"].rsplit(":", 1)[0] == image["name"]:
                     container["image"] = f"{image['newName']}:{image['newTag']}"
     for patch in kustomization.get("patches", []):
         target = patch["target"]
@@ -122,11 +133,15 @@ def check_kubernetes(directory):
             except kubernetes_validate.ValidationError as error:
                 findings.append(f"{name}: Kubernetes {version}: {error.message}")
     maps = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "ConfigMap"}
+    secrets = {one["metadata"]["name"]: set(one["stringData"]) for one in objects if one["kind"] == "Secret"}
     labels = [one["spec"]["template"]["metadata"]["labels"] for one in objects if pod(one)]
     for one in objects:
         check_selector(one, labels)
         for container in containers(one):
             check_pod(one, container, variables(container, maps))
+            if secrets:
+                check_secret(one, container, variables(container, maps), secrets)
+        check_wave(one, objects)
     for one in objects:
         for reference in [one["spec"]["scaleTargetRef"]] if "scaleTargetRef" in one.get("spec", {}) else []:
             kind = reference.get("kind", "Deployment")
@@ -134,6 +149,34 @@ def check_kubernetes(directory):
         if one["kind"] == "Service":
             check_service(one, objects)
     return len(objects)
+
+
+def wave(one):
+    return int(one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
+
+
+def check_wave(one, objects):
+    """The job that migrates comes after what its pod needs and before the processes."""
+    if one["kind"] != "Job":
+        return
+    annotations = one["metadata"]["annotations"]
+    expect(annotations["argocd.argoproj.io/hook"] == "Sync", "the job would come before what its pod needs")
+    for other in objects:
+        if other["kind"] in ("ConfigMap", "ServiceAccount", "Secret", "Namespace"):
+            expect(wave(other) < wave(one), f"{other['kind']} {other['metadata']['name']} comes after the job")
+        elif other["kind"] == "Deployment":
+            expect(wave(other) > wave(one), f"Deployment {other['metadata']['name']} does not wait for the job")
+
+
+def check_secret(one, container, environment, secrets):
+    """The files that its settings name are in the secret that is made."""
+    made = {volume["name"]: volume["secret"]["secretName"] for volume in pod(one)["volumes"] if "secret" in volume}
+    for variable, value in environment.items():
+        if variable.endswith("_FILE"):
+            place = pathlib.PurePath(value)
+            held = [made.get(mount["name"]) for mount in container["volumeMounts"] if mount["mountPath"] == str(place.parent)]
+            found = [secrets.get(name, set()) for name in held if name]
+            expect(any(place.name in keys for keys in found), f"{one['metadata']['name']}: no secret has {value}")
 
 
 def check_selector(one, labels):
@@ -273,7 +316,7 @@ def check_image():
 
 check_image()
 check_compose()
-number = sum(check_kubernetes(ROOT / "deploy/k8s" / name) for name in ("base", "keda"))
+number = sum(check_kubernetes(ROOT / "deploy/k8s" / name) for name in ("base", "keda", "example"))
 for finding in findings:
     print(f"✗ {finding}", file=sys.stderr)
 if findings:

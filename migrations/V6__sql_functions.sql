@@ -62,44 +62,42 @@ begin
     return found;
 end $$;
 
--- Refuses options that are not an object, or that nobody knows.
-create function stepwell.check_options(options jsonb, known text[]) returns void
+-- Says all that is wrong with the names and types of options. `kinds`: each option there is with its type,
+-- integer or a type of JSON. Refuses at once what is no object: it has no options.
+create function stepwell.option_faults(options jsonb, kinds jsonb) returns text[]
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
-declare
-    unknown text;
 begin
     if jsonb_typeof(options) <> 'object' then
         raise exception 'options must be a JSON object, not %', jsonb_typeof(options)
             using errcode = 'invalid_parameter_value',
-                  hint = 'For example ''{"' || known[1] || '": …}''; leave them out where there are none.';
+                  detail = format('The options are %s.', (select string_agg(key, ', ' order by key) from jsonb_object_keys(kinds) as key)),
+                  hint = 'Leave them out where there are none.';
+    elsif options = '{}' then
+        return '{}';
     end if;
-    select string_agg(format('%I', key), ', ' order by key) into unknown
-    from jsonb_object_keys(options) as key where key <> all (known);
-    if unknown is not null then
-        raise exception 'there is no option %', unknown
-            using errcode = 'invalid_parameter_value',
-                  detail = 'The options are ' || array_to_string(known, ', ') || '.',
-                  hint = 'An option that is misspelt would be passed over; correct it or leave it out.';
-    end if;
+    return array(
+        select case when kinds ? given.key
+                   then format('options.%s must be of type %s, not %s', given.key, kinds ->> given.key, left(given.value::text, 100))
+                   else format('there is no option %I; there are %s', left(given.key, 100),
+                       (select string_agg(known.key, ', ' order by known.key) from jsonb_object_keys(kinds) as known (key))) end
+        from jsonb_each(options) as given
+        where not kinds ? given.key
+           or given.value <> 'null' and stepwell.option(options, given.key, kinds ->> given.key) is null
+        order by kinds ? given.key, given.key
+        limit 20);
 end $$;
 
--- Returns an option as text; null when it is absent or JSON null. `kind`: integer, or a type of JSON.
+-- Returns an option as text; null when it is absent, JSON null or of another type.
 create function stepwell.option(options jsonb, name text, kind text) returns text
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
     found constant jsonb := options -> name;
-    type constant text := coalesce(jsonb_typeof(found), 'null');
 begin
-    if type = 'null' then
-        return null;
-    end if;
-    if type = (case kind when 'integer' then 'number' else kind end)
+    if jsonb_typeof(found) = (case kind when 'integer' then 'number' else kind end)
         and (kind <> 'integer' or found::text ~ '^-?[0-9]{1,18}$') then
         return options ->> name;
     end if;
-    raise exception 'options.% must be of type %, not %', name, kind, left(found::text, 100)
-        using errcode = 'invalid_parameter_value',
-              hint = 'The options of each function are listed in its comment: \df+ stepwell.*';
+    return null;
 end $$;
 
 -- Says what is wrong with a payload: what no worker could read. Null when nothing is.
@@ -175,7 +173,7 @@ begin
     ),
     over as (
         update stepwell.run r
-        set status = 'cancelled', finished_at = now(), cancelled_by = cancel_unbegun.actor,
+        set status = 'cancelled', finished_at = greatest(clock_timestamp(), r.created_at), cancelled_by = cancel_unbegun.actor,
             cancel_reason = cancel_unbegun.reason, sequence = gone.sequence + 1
         from gone
         where r.id = cancel_unbegun.run and r.id = gone.run_id and r.status = 'pending'
@@ -341,7 +339,7 @@ declare
     made_at constant timestamptz := clock_timestamp();
     asked constant jsonb := coalesce(execute.options, '{}');
     given constant jsonb := coalesce(execute.input, '{}');
-    faults text[] := '{}';
+    faults text[];
     head record;
     pinned record;
     wanted_version bigint;
@@ -359,8 +357,8 @@ declare
     rival uuid;
     new_id constant uuid := stepwell.uuid7();
 begin
-    perform stepwell.check_options(asked, array['version', 'run_at', 'priority', 'queue', 'labels', 'timeout_ms',
-                                                'dedupe_key', 'request_id', 'traceparent']);
+    faults := stepwell.option_faults(asked, '{"version": "integer", "run_at": "string", "priority": "integer", "queue": "string",
+        "labels": "object", "timeout_ms": "integer", "dedupe_key": "string", "request_id": "string", "traceparent": "string"}');
     wanted_version := stepwell.option(asked, 'version', 'integer');
     chosen_priority := coalesce(stepwell.option(asked, 'priority', 'integer'), '0');
     chosen_queue := coalesce(stepwell.option(asked, 'queue', 'string'), 'default');
@@ -368,7 +366,7 @@ begin
     chosen_timeout := stepwell.option(asked, 'timeout_ms', 'integer');
     chosen_key := stepwell.option(asked, 'dedupe_key', 'string');
     due_text := stepwell.option(asked, 'run_at', 'string');
-    asked_in := stepwell.caller_request_id(stepwell.option(asked, 'request_id', 'string'));
+    asked_in := stepwell.option(asked, 'request_id', 'string');
     trace := stepwell.option(asked, 'traceparent', 'string');
 
     -- A slug is never a UUID.
@@ -392,9 +390,8 @@ begin
     from stepwell.workflow_version v
     where v.workflow_id = head.id and v.version = coalesce(wanted_version, head.latest_version);
     if not found then
-        raise exception 'the workflow % has no version %', quote_ident(head.slug), wanted_version
-            using errcode = 'invalid_parameter_value', detail = format('Its latest is %s.', head.latest_version),
-                  hint = 'Without the option version the latest is run.';
+        faults := faults || format('options.version: the workflow %I has no version %s; its latest is %s',
+            head.slug, wanted_version, head.latest_version);
     end if;
     if head.status <> 'active' then
         raise exception 'the workflow % is %: it takes no new runs', quote_ident(head.slug), head.status
@@ -428,6 +425,10 @@ begin
     if length(chosen_key) not between 1 and most.dedupe_key_chars_max then
         faults := faults || format('options.dedupe_key must have 1 to %s characters', most.dedupe_key_chars_max);
     end if;
+    if asked_in !~ '^[\x21-\x7e]+$' or length(asked_in) > most.request_id_chars_max then
+        faults := faults || format('options.request_id: a request id has 1 to %s visible ASCII characters, not %L',
+            most.request_id_chars_max, left(asked_in, 200));
+    end if;
     if length(trace) > most.traceparent_chars_max then
         faults := faults || format('options.traceparent may have up to %s characters', most.traceparent_chars_max);
     end if;
@@ -455,6 +456,7 @@ begin
         faults := faults || ('input ' || fault);
     end if;
     perform stepwell.refuse('this run cannot be started', faults);
+    asked_in := stepwell.caller_request_id(asked_in);
 
     if chosen_key is not null then
         -- Who holds the key in a transaction that is under way is waited for.
@@ -583,15 +585,16 @@ create function stepwell.retry_run(run uuid, options jsonb default '{}') returns
 #variable_conflict use_column
 declare
     asked constant jsonb := coalesce(retry_run.options, '{}');
+    faults text[];
     first_step text;
     anew boolean;
     opened record;
 begin
-    perform stepwell.check_options(asked, array['from_step', 'reset']);
+    faults := stepwell.option_faults(asked, '{"from_step": "string", "reset": "boolean"}');
     first_step := stepwell.option(asked, 'from_step', 'string');
     anew := coalesce(stepwell.option(asked, 'reset', 'boolean'), 'false');
     if first_step is not null and anew then
-        perform stepwell.refuse('this run cannot be retried', array['give options.from_step or options.reset, not both']);
+        faults := faults || 'give options.from_step or options.reset, not both'::text;
     end if;
     if first_step is not null and exists (select from stepwell.run r where r.id = retry_run.run) and not exists (
         select from stepwell.run r
@@ -599,9 +602,9 @@ begin
         lateral json_array_elements(v.definition -> 'steps') as s (step)
         where r.id = retry_run.run and s.step ->> 'name' = first_step)
     then
-        perform stepwell.refuse('this run cannot be retried',
-            array[format('options.from_step: the workflow has no step %L', left(first_step, 100))]);
+        faults := faults || format('options.from_step: the workflow has no step %L', left(first_step, 100));
     end if;
+    perform stepwell.refuse('this run cannot be retried', faults);
     select * into opened
     from stepwell.open_generation(retry_run.run, first_step, anew, stepwell.caller(), stepwell.caller_request_id());
     case opened.outcome
@@ -683,5 +686,6 @@ comment on function stepwell.pause_run(uuid) is 'Pauses a run: attempts in fligh
 comment on function stepwell.resume_run(uuid) is 'Resumes a paused run; does nothing to one that is not paused. Returns its status.';
 comment on function stepwell.pause_queue(text) is 'Pauses a queue: no worker takes runs from it until it is resumed; what workers hold goes on. Returns paused.';
 comment on function stepwell.resume_queue(text) is 'Resumes a paused queue; does nothing to one that is not paused. Returns active.';
+comment on function stepwell.limits() is 'The bounds of what callers may ask for, a column each; the same as of the REST API.';
 comment on function stepwell.uuid7_bound(timestamptz) is 'The smallest UUIDv7 of an instant: put it into conditions on ids, and only the days that matter are read.';
 comment on function stepwell.uuid7_time(uuid) is 'The instant that a UUIDv7 holds.';

@@ -1,5 +1,7 @@
-//! How much lies in each queue. A large job table is sampled, as counting it would cost more than
-//! claiming from it.
+//! How much lies in each queue: runs, and attempts of steps that are made elsewhere. A large job table is
+//! sampled, as counting it would cost more than claiming from it. `stepwell.v_queues` says the same.
+
+use std::collections::BTreeMap;
 
 use stepwell_workflow::Time;
 use uuid::Uuid;
@@ -10,25 +12,73 @@ use crate::{Error, Store};
 const EXACT_MAX: f32 = 100_000.0;
 
 /// What lies in one queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
     pub queue: String,
     pub ready: u64,
+    /// Its time has come.
+    pub overdue: u64,
+    /// Its time is to come.
     pub timed: u64,
     pub leased: u64,
     pub parked: u64,
-    /// When the oldest due job was created or became due.
+    /// Attempts that no worker has taken yet, those of paused runs left out.
+    pub put_up: u64,
+    /// Attempts that workers make.
+    pub making: u64,
+    /// When the oldest of what is due was created, put up, or became due.
     pub oldest_due: Option<Time>,
-    /// The numbers come from a sample.
+    /// The numbers of jobs come from a sample.
     pub estimated: bool,
 }
 
+impl Depth {
+    /// What waits for a worker now.
+    #[must_use]
+    pub const fn due(&self) -> u64 {
+        self.ready + self.overdue + self.put_up
+    }
+
+    /// What workers do now.
+    #[must_use]
+    pub const fn running(&self) -> u64 {
+        self.leased + self.making
+    }
+}
+
 impl Store {
-    /// Counts the jobs of each queue.
+    /// Counts what lies in each queue, by name.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn depth(&self) -> Result<Vec<Depth>, Error> {
+        let mut depths: BTreeMap<String, Depth> = BTreeMap::new();
+        for jobs in self.jobs().await? {
+            depths.insert(jobs.queue.clone(), jobs);
+        }
+        let attempts = sqlx::query!(
+            r#"select d.lane,
+                      count(*) filter (where d.worker_id is null and held.run_id is null) as "put_up!",
+                      count(d.worker_id) as "making!",
+                      min(d.due_at) filter (where d.worker_id is null and held.run_id is null) as oldest
+               from stepwell.detached d
+               left join stepwell.job held on held.run_id = d.run_id and held.paused
+               where d.kind = 'queue'
+               group by d.lane"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for row in attempts {
+            let depth = depths.entry(row.lane.clone()).or_default();
+            depth.queue = row.lane;
+            depth.put_up = u64::try_from(row.put_up).unwrap_or(0);
+            depth.making = u64::try_from(row.making).unwrap_or(0);
+            depth.oldest_due = depth.oldest_due.into_iter().chain(row.oldest).min();
+        }
+        Ok(depths.into_values().collect())
+    }
+
+    async fn jobs(&self) -> Result<Vec<Depth>, Error> {
         let size = sqlx::query_scalar!(
             r#"select reltuples as "size!" from pg_class where oid = 'stepwell.job'::regclass"#
         )
@@ -37,7 +87,7 @@ impl Store {
         let percent = (EXACT_MAX / size.max(1.0) * 100.0).min(100.0);
         let estimated = percent < 100.0;
         let rows = sqlx::query!(
-            r#"select d.queue as "queue!", d.ready as "ready!", d.timed as "timed!", d.leased as "leased!", d.parked as "parked!",
+            r#"select d.queue as "queue!", d.ready as "ready!", d.overdue as "overdue!", d.timed as "timed!", d.leased as "leased!", d.parked as "parked!",
                       -- One probe of the index for each priority that there is.
                       (with recursive first as (
                            (select j.rank, j.run_id from stepwell.job j
@@ -52,14 +102,14 @@ impl Store {
                       d.oldest_timed
                from (
                    select queue, count(*) filter (where state = 'ready') as ready,
-                          count(*) filter (where state = 'timed') as timed,
+                          count(*) filter (where state = 'timed' and run_at <= now()) as overdue,
+                          count(*) filter (where state = 'timed' and run_at > now()) as timed,
                           count(*) filter (where state = 'leased') as leased,
                           count(*) filter (where state = 'parked') as parked,
                           min(run_at) filter (where state = 'timed' and run_at <= now()) as oldest_timed
                    from stepwell.job tablesample system ($1)
                    group by queue
-               ) as d
-               order by d.queue"#,
+               ) as d"#,
             percent
         )
         .fetch_all(&self.pool)
@@ -82,6 +132,7 @@ impl Store {
             .map(|row| Depth {
                 queue: row.queue,
                 ready: whole(row.ready),
+                overdue: whole(row.overdue),
                 timed: whole(row.timed),
                 leased: whole(row.leased),
                 parked: whole(row.parked),
@@ -90,6 +141,7 @@ impl Store {
                     .flatten()
                     .min(),
                 estimated,
+                ..Depth::default()
             })
             .collect())
     }

@@ -10,6 +10,8 @@ pub(crate) mod rules;
 
 use stepwell_workflow::Time;
 
+use crate::depth::Depth;
+
 pub use change::Turned;
 
 /// The entity type of audit records and hints.
@@ -25,20 +27,10 @@ pub struct Queue {
     /// How many of its runs may be leased at once, over all workers; `None`: as many as there are
     /// slots.
     pub max_running: Option<i32>,
-    /// Due, and waiting for a worker.
-    pub ready: u64,
-    /// To come later.
-    pub timed: u64,
-    /// Held by workers.
-    pub leased: u64,
-    /// Waiting for a message.
-    pub parked: u64,
-    /// When the oldest due job was created or became due.
-    pub oldest_due: Option<Time>,
-    /// The four numbers come from a sample.
-    pub estimated: bool,
+    /// What lies in it.
+    pub depth: Depth,
     /// Runs taken up in a second, lately, by all workers.
     pub rate: f64,
-    /// Live workers that claim from it.
+    /// Live workers that take from it.
     pub workers: u32,
 }

@@ -1,11 +1,12 @@
-//! How queues stand: those that hold jobs, those that a live worker claims from, and those that
-//! somebody decided about.
+//! How queues stand: those that hold jobs or attempts, those that a live worker takes from, and those
+//! that somebody decided about.
 
 use std::collections::BTreeMap;
 
 use sqlx::types::Json;
 
 use super::Queue;
+use crate::depth::Depth;
 use crate::{Error, Store};
 
 impl Queue {
@@ -15,12 +16,7 @@ impl Queue {
             paused_at: None,
             paused_by: None,
             max_running: None,
-            ready: 0,
-            timed: 0,
-            leased: 0,
-            parked: 0,
-            oldest_due: None,
-            estimated: false,
+            depth: Depth::default(),
             rate: 0.0,
             workers: 0,
         }
@@ -42,12 +38,7 @@ impl Store {
             };
         for depth in self.depth().await? {
             entry(&mut queues, depth.queue.clone(), &|queue| {
-                queue.ready = depth.ready;
-                queue.timed = depth.timed;
-                queue.leased = depth.leased;
-                queue.parked = depth.parked;
-                queue.oldest_due = depth.oldest_due;
-                queue.estimated = depth.estimated;
+                queue.depth.clone_from(&depth);
             });
         }
         let decided = sqlx::query!(
@@ -64,7 +55,7 @@ impl Store {
         }
         let workers = sqlx::query!(
             r#"select queues, rates as "rates: Json<BTreeMap<String, f64>>" from stepwell.worker
-               where freed_at is null and status in ('alive', 'draining')
+               where freed_at is null and status = 'alive'
                  and seen_at > now() - make_interval(secs => dead_after_ms / 1000.0)"#
         )
         .fetch_all(&self.pool)

@@ -28,12 +28,13 @@ pub(super) struct Job {
 /// What a run that is waiting or paused waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Blocked {
-    /// `delay`, `retry`, `signal`, `child`, `paused`, `run_at`.
+    /// `delay`, `retry`, `signal`, `approval`, `child`, `queue`, `external`, `callback`, `agent`,
+    /// `concurrency`, `paused`, `run_at`.
     pub kind: String,
     pub since: Time,
     /// `None`: until somebody acts.
     pub until: Option<Time>,
-    /// The step's name, the signal's name or the child's id.
+    /// The step, the signal, the child's id, the topic, the queue or the concurrency key.
     #[serde(default)]
     pub detail: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! The steps of a run: those that have rows, and those of the plan that have not begun.
+//! The steps of a run: those that have rows, and those of the plan that have not begun. One whose attempt
+//! a live worker makes elsewhere is running. `stepwell.v_steps` says the same of those that have rows.
 
 mod page;
 
@@ -41,6 +42,7 @@ pub struct RunStep {
     /// When a delay, a backoff or a wait's patience ends.
     pub wake_at: Option<Time>,
     pub child_run_id: Option<Uuid>,
+    /// Whose worker makes its attempt elsewhere, else whose wrote the row.
     pub worker_id: Option<Uuid>,
     /// The signal, the topic or the queue that it waits for, or its items do.
     pub awaits: Option<String>,
@@ -83,15 +85,22 @@ impl Store {
             .ok_or_else(|| Error::Corrupt(format!("run {run_id}: its version is gone")))?;
         let start = after.unwrap_or(StepPlace { step: -1, item: 0 });
         let rows = sqlx::query!(
-            r#"select distinct on (step, item)
-                      step, item, name, kind, status::text as "status!", generation, attempt,
-                      max_attempts, input as "input: Json<Box<RawValue>>",
-                      output as "output: Json<Box<RawValue>>",
-                      error as "error: Json<Box<RawValue>>",
-                      started_at, finished_at, wake_at, child_run_id, worker_id
-               from stepwell.step
-               where run_id = $1 and (step, item) > ($2, $3)
-               order by step, item, generation desc limit $4"#,
+            r#"select distinct on (s.step, s.item)
+                      s.step, s.item, s.name, s.kind, s.status::text as "status!", s.generation, s.attempt,
+                      s.max_attempts, s.input as "input: Json<Box<RawValue>>",
+                      s.output as "output: Json<Box<RawValue>>",
+                      s.error as "error: Json<Box<RawValue>>",
+                      s.started_at, s.finished_at, s.wake_at, s.child_run_id, s.worker_id,
+                      d.lane as "lane?", maker.id as "maker?"
+               from stepwell.step s
+               left join stepwell.detached d
+                   on d.run_id = s.run_id and d.step = s.step and d.item = s.item
+                   and d.generation = s.generation and s.status = 'waiting'
+               left join stepwell.worker maker
+                   on maker.id = d.worker_id and maker.status in ('alive', 'draining')
+                   and maker.seen_at > now() - maker.dead_after_ms * interval '1 ms'
+               where s.run_id = $1 and (s.step, s.item) > ($2, $3)
+               order by s.step, s.item, s.generation desc limit $4"#,
             run_id,
             start.step,
             start.item,
@@ -106,10 +115,15 @@ impl Store {
                     step: row.step,
                     item: row.item,
                 },
-                status: step_status(&row.status).ok_or_else(|| {
-                    Error::Corrupt(format!("run {run_id}: step status {}", row.status))
-                })?,
-                awaits: page::awaits(&planned.plan, row.step),
+                // Its driver wrote that it waits; the row of the attempt says who makes it.
+                status: if row.maker.is_some() {
+                    StepStatus::Running
+                } else {
+                    step_status(&row.status).ok_or_else(|| {
+                        Error::Corrupt(format!("run {run_id}: step status {}", row.status))
+                    })?
+                },
+                awaits: row.lane.or_else(|| page::awaits(&planned.plan, row.step)),
                 name: row.name,
                 kind: row.kind,
                 generation: row.generation,
@@ -122,7 +136,7 @@ impl Store {
                 finished_at: row.finished_at,
                 wake_at: row.wake_at,
                 child_run_id: row.child_run_id,
-                worker_id: row.worker_id,
+                worker_id: row.maker.or(row.worker_id),
             });
         }
         let absent = page::Absent {

@@ -13,6 +13,8 @@ use crate::cli::parts;
 const DAYS_AHEAD_MIN: i64 = 2;
 /// A run that has been due for so long waits for workers, not for its turn.
 const DUE_LATE: Duration = Duration::from_secs(60);
+/// Queues without a worker that are named: the first ones say what is missing.
+const QUEUES_TOLD: usize = 5;
 
 /// Adds what there is to say of the schema.
 pub(super) async fn examine(store: &Store, findings: &mut Vec<Finding>) {
@@ -70,10 +72,16 @@ async fn upkeep(store: &Store, findings: &mut Vec<Finding>) -> Result<(), Error>
             "start one, unless nothing is to run now: stepwell worker",
         )
     });
-    let depths = store.depth().await?;
-    let oldest = depths
+    let queues = store.queues().await?;
+    let unserved: Vec<_> = queues
         .iter()
-        .filter_map(|depth| Some((depth.oldest_due?, depth.queue.as_str())))
+        .filter(|queue| queue.workers == 0 && queue.depth.due() > 0)
+        .map(|queue| (queue.name.as_str(), queue.depth.due()))
+        .collect();
+    findings.push(served(&unserved));
+    let oldest = queues
+        .iter()
+        .filter_map(|queue| Some((queue.depth.oldest_due?, queue.name.as_str())))
         .min();
     let waited = oldest.map(|(due, queue)| {
         let waited = (parts::now() - due).to_std().unwrap_or_default();
@@ -119,6 +127,24 @@ fn silent_workers(upkeep: Upkeep) -> Finding {
     }
 }
 
+/// `unserved`: queues without a live worker, with what waits in each.
+fn served(unserved: &[(&str, u64)]) -> Finding {
+    const CHECK: &str = "queues served";
+    let Some((first, _)) = unserved.first() else {
+        return Finding::ok(
+            CHECK,
+            "where something waits, a worker takes from the queue",
+        );
+    };
+    let told = unserved.iter().take(QUEUES_TOLD);
+    let told: Vec<_> = told.map(|(name, n)| format!("{name} ({n} wait)")).collect();
+    Finding::warn(
+        CHECK,
+        format!("no live worker takes from {}", told.join(", ")),
+        format!("start a worker for each: stepwell worker --queue {first}"),
+    )
+}
+
 fn due(waited: Option<(Duration, &str)>) -> Finding {
     const CHECK: &str = "oldest due run";
     match waited {
@@ -137,7 +163,7 @@ fn due(waited: Option<(Duration, &str)>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Upkeep, defaults, due, partitions, silent_workers};
+    use super::{Duration, Upkeep, defaults, due, partitions, served, silent_workers};
     use crate::cli::doctor::finding::State;
 
     #[test]
@@ -156,6 +182,8 @@ mod tests {
         assert_eq!(silent_workers(poor).state, State::Warn);
         assert_eq!(defaults(&[]).state, State::Ok);
         assert_eq!(defaults(&["run_default".into()]).state, State::Warn);
+        assert_eq!(served(&[]).state, State::Ok);
+        assert_eq!(served(&[("gpu", 2)]).state, State::Warn);
         assert_eq!(due(None).state, State::Ok);
         assert_eq!(due(Some((Duration::from_secs(5), "q"))).state, State::Ok);
         assert_eq!(due(Some((Duration::from_secs(61), "q"))).state, State::Warn);

@@ -155,7 +155,7 @@ impl Flights {
     }
 
     /// Takes out the steps whose attempts have lingered, with the policy of the agent where it is
-    /// known.
+    /// known. A call that waits for a seat has not begun: it is looked at again.
     pub(crate) fn lingered(&mut self, now: Instant) -> Vec<(StepKey, Option<Arc<RetryPolicy>>)> {
         let mut lingered = Vec::new();
         while let Some(&(at, key, number)) = self.unshown.front() {
@@ -165,6 +165,10 @@ impl Flights {
             self.unshown.pop_front();
             if let Some(flight) = self.flight(key, number) {
                 let policy = flight.agent_policy.as_ref();
+                if policy.is_some_and(AgentPolicy::is_waiting) {
+                    self.unshown.push_back((now + LINGER, key, number));
+                    continue;
+                }
                 lingered.push((key, policy.and_then(AgentPolicy::get)));
             }
         }

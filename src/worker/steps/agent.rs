@@ -55,10 +55,15 @@ impl Steps {
         let after = attempt.timeout.unwrap_or(target.timeout);
         let _seat = match target.max_concurrency {
             None => None,
-            Some(most) => match self.seats.take(target.id, most).await {
-                Some(seat) => Some(seat),
-                None => return busy(&target.name, most),
-            },
+            Some(most) => {
+                policy.waits(true);
+                let seat = self.seats.take(target.id, most).await;
+                policy.waits(false);
+                match seat {
+                    Some(seat) => Some(seat),
+                    None => return busy(&target.name, most),
+                }
+            }
         };
         // The time of whoever finishes later counts from the call.
         let until = later(Utc::now(), after);
@@ -118,7 +123,7 @@ impl Steps {
 /// The attempt is not made: the agent has as many calls as it takes.
 fn busy(agent: &str, most: u32) -> Outcome {
     let message =
-        format!("agent `{agent}` has {most} calls in flight, as many as it takes at once");
+        format!("agent `{agent}` has as many calls in flight as it takes at once: {most}");
     Outcome::Busy {
         failure: Failure::retryable("agent_busy", message),
     }

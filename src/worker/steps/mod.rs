@@ -11,6 +11,7 @@ mod task;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -55,17 +56,32 @@ pub(crate) struct InFlight {
     pub(crate) agent_policy: Option<AgentPolicy>,
 }
 
-/// An agent's policy, once it is known.
+/// An agent's policy, once it is known, and whether its call waits for a seat: then nothing has begun.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AgentPolicy(Arc<OnceLock<Arc<RetryPolicy>>>);
+pub(crate) struct AgentPolicy(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    policy: OnceLock<Arc<RetryPolicy>>,
+    waits: AtomicBool,
+}
 
 impl AgentPolicy {
     pub(crate) fn get(&self) -> Option<Arc<RetryPolicy>> {
-        self.0.get().map(Arc::clone)
+        self.0.policy.get().map(Arc::clone)
+    }
+
+    /// Says whether the call waits for a seat.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.0.waits.load(Ordering::Relaxed)
     }
 
     fn is(&self, policy: &Arc<RetryPolicy>) {
-        self.0.get_or_init(|| Arc::clone(policy));
+        self.0.policy.get_or_init(|| Arc::clone(policy));
+    }
+
+    fn waits(&self, waits: bool) {
+        self.0.waits.store(waits, Ordering::Relaxed);
     }
 }
 

@@ -36,6 +36,7 @@ async fn the_doctor_tells_what_is_well_and_what_is_not() {
             "default partitions",
             "dead workers",
             "workers",
+            "queues served",
             "oldest due run",
         ] {
             assert_eq!(state(&well, check), "ok", "{check}: {well}");

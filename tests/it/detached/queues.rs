@@ -52,7 +52,15 @@ async fn a_cancel_aborts_what_another_worker_makes() {
     app.api.workflow("w", on_gpu(json!({}))).await;
     let run = app.api.start("w", json!({})).await;
     agent.called("/a", 1).await;
-    waits_for(&app, &run, "s", "queue").await;
+    let making = until("the step runs there", PATIENCE, async || {
+        let step = app.api.step(&run, "s").await;
+        (step["status"] == "running").then_some(step)
+    })
+    .await;
+    assert_eq!(making["blocked_on"], Value::Null, "{making}");
+    let worker = making["worker"].as_str().unwrap();
+    let worker = app.api.get(&format!("workers/{worker}")).await.of(200).body;
+    assert_eq!(worker["name"], "gpu");
     app.api
         .post(&format!("/api/v1/runs/{run}/cancel"), json!({}))
         .await

@@ -256,6 +256,52 @@ async fn a_call_that_waits_long_lets_go_of_its_worker_and_costs_no_attempt() {
     .await;
 }
 
+#[tokio::test]
+async fn a_call_that_waits_for_its_turn_has_not_started() {
+    with_app(async |app| {
+        let agent = Agent::start().await;
+        agent.on("/work", |_| Reply::held());
+        app.api
+            .agent_with("work", &agent.url("/work"), json!({"max_concurrency": 1}))
+            .await;
+        let steps = json!([{"name": "a", "type": "agent", "config": {"agent": "work"}}]);
+        app.api.workflow("w", steps).await;
+        let first = app.api.start("w", json!({})).await;
+        agent.called("/work", 1).await;
+        let second = app.api.start("w", json!({})).await;
+        let mut asked = std::collections::BTreeSet::new();
+        until("it has asked three times", PATIENCE, async || {
+            let step = app.api.step(&second, "a").await;
+            if let Some(at) = step["next_attempt_at"].as_str() {
+                asked.insert(at.to_owned());
+            }
+            (asked.len() == 3).then_some(())
+        })
+        .await;
+        let trail = app.api.actions(&second).await;
+        let said: Vec<_> = trail.iter().filter(|said| said.ends_with(" a")).collect();
+        assert_eq!(said, ["step.deferred a"], "{trail:?}");
+        let message = app.api.step(&second, "a").await["error"]["message"].clone();
+        assert_eq!(
+            message,
+            "agent `work` has as many calls in flight as it takes at once: 1"
+        );
+        agent.release_first("/work", 1);
+        agent.called("/work", 2).await;
+        app.api.audit_says(&second, "step.started", "a").await;
+        agent.release("/work");
+        app.api.finished(&second).await;
+        app.api.finished(&first).await;
+        let started = app.api.actions(&second).await;
+        let started = started
+            .iter()
+            .filter(|said| *said == "step.started a")
+            .count();
+        assert_eq!(started, 1);
+    })
+    .await;
+}
+
 /// Waits until the run waits for its signal, hence has a place.
 async fn waits(app: &App, run: &str) {
     until(

@@ -153,3 +153,49 @@ async fn an_idle_worker_hears_of_the_commit() {
     }
     app.finish().await;
 }
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_at_once_took_no_time_at_all() {
+    with_app(async |app| {
+        let steps = json!([{"name": "t", "type": "transform", "config": {"value": 1}}]);
+        app.api.workflow("w", steps).await;
+        let psql = Psql::new(&app.database);
+        let took = psql.run(
+            "begin;
+             select stepwell.execute('w', '{}') as run \\gset
+             select stepwell.cancel_run(:'run') \\gset
+             commit;
+             select status, finished_at - created_at between interval '0' and interval '1 minute'
+             from stepwell.v_runs where id = :'run';",
+        );
+        assert_eq!(took, "cancelled|t");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_says_which_run_it_comes_from() {
+    with_app(async |app| {
+        let steps = json!([{"name": "w", "type": "wait", "config": {"signal": "go"}}]);
+        app.api.workflow("w", steps).await;
+        let psql = Psql::new(&app.database);
+        let first = app.api.start("w", json!({})).await;
+        psql.run(&format!("select stepwell.signal_run('{first}', 'go');"));
+        app.api.finished(&first).await;
+        let appeal = json!({"reason": "I see it otherwise"});
+        let path = format!("runs/{first}/appeal");
+        let second = app.api.post(&path, appeal).await.of(202).text("/run_id");
+        let from = |view: &str, id: &str| {
+            psql.run(&format!(
+                "select forked_from from stepwell.{view} where id = '{id}'"
+            ))
+        };
+        assert_eq!(from("v_runs", &second), first);
+        assert_eq!(from("v_live", &second), first);
+        assert_eq!(from("v_runs", &first), "");
+        psql.run(&format!("select stepwell.cancel_run('{second}');"));
+        app.api.finished(&second).await;
+        assert_eq!(from("v_failed", &second), first);
+    })
+    .await;
+}

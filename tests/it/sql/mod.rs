@@ -10,4 +10,6 @@ pub(crate) mod psql;
 mod queues;
 mod refusals;
 mod roles;
+mod scaling;
 mod schema;
+mod steps;

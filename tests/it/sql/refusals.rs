@@ -149,6 +149,29 @@ async fn execute_says_what_is_wrong() {
             "input",
         ],
     );
+    // What is unknown, of the wrong type or out of bounds hides nothing else.
+    let many = psql.refused(
+        r#"select stepwell.execute('w', '1e309', '{"colour": 1, "size": 2, "version": 77, "priority": "5", "run_at": "soon", "queue": "a b",
+            "labels": [], "timeout_ms": 1.5, "dedupe_key": "", "request_id": "a b", "traceparent": 5}');"#,
+    );
+    many.is(
+        INVALID,
+        &[
+            "12 rules",
+            "no option colour; there are",
+            "no option size",
+            "no version 77; its latest is 1",
+            "options.priority must be of type integer, not \"5\"",
+            "options.run_at",
+            "options.queue",
+            "options.labels must be of type object, not []",
+            "options.timeout_ms must be of type integer, not 1.5",
+            "options.dedupe_key",
+            "options.request_id",
+            "options.traceparent must be of type string, not 5",
+            "input has a number",
+        ],
+    );
     for table in ["run", "job", "inbox", "dedupe"] {
         assert_eq!(
             app.database
@@ -275,6 +298,10 @@ async fn commands_say_what_is_wrong() {
                 &["no option again", "from_step, reset"],
             ),
             ("retry_run(R, '[]')", &["object"]),
+            (
+                r#"retry_run(R, '{"again": true, "reset": 1, "from_step": "z"}')"#,
+                &["3 rules", "no option again", "options.reset", "no step 'z'"],
+            ),
         ] {
             let refusal = psql.refused(&format!(
                 "select stepwell.{};",

@@ -81,15 +81,18 @@ async fn ask(store: &Store) -> Result<Findings, Error> {
 
 /// Keeps the deepest queues and adds up the others.
 fn bounded(mut queues: Vec<Depth>) -> Vec<Depth> {
-    let size = |depth: &Depth| depth.ready + depth.timed + depth.leased + depth.parked;
+    let size = |depth: &Depth| depth.due() + depth.timed + depth.running() + depth.parked;
     queues.sort_by_key(|depth| std::cmp::Reverse(size(depth)));
     let rest = queues.split_off(queues.len().min(QUEUES_MAX));
     let others = rest.into_iter().reduce(|sum, depth| Depth {
         queue: OTHERS.to_owned(),
         ready: sum.ready + depth.ready,
+        overdue: sum.overdue + depth.overdue,
         timed: sum.timed + depth.timed,
         leased: sum.leased + depth.leased,
         parked: sum.parked + depth.parked,
+        put_up: sum.put_up + depth.put_up,
+        making: sum.making + depth.making,
         oldest_due: sum.oldest_due.into_iter().chain(depth.oldest_due).min(),
         estimated: sum.estimated || depth.estimated,
     });
@@ -101,16 +104,26 @@ fn bounded(mut queues: Vec<Depth>) -> Vec<Depth> {
 }
 
 impl Findings {
-    fn samples(&self) -> [Sample; 4] {
+    fn samples(&self) -> [Sample; 6] {
         let label = |depth: &Depth| ("queue", depth.queue.clone());
         let jobs = self.queues.iter().flat_map(|depth| {
             [
                 ("ready", depth.ready),
-                ("timed", depth.timed),
+                ("timed", depth.timed + depth.overdue),
                 ("leased", depth.leased),
                 ("parked", depth.parked),
             ]
             .map(|(state, count)| {
+                (
+                    vec![label(depth), ("state", state.to_owned())],
+                    number(count),
+                )
+            })
+        });
+        let depths = self.queues.iter();
+        let depths = depths.map(|depth| (vec![label(depth)], number(depth.due())));
+        let attempts = self.queues.iter().flat_map(|depth| {
+            [("put_up", depth.put_up), ("making", depth.making)].map(|(state, count)| {
                 (
                     vec![label(depth), ("state", state.to_owned())],
                     number(count),
@@ -133,6 +146,16 @@ impl Findings {
                 "queue_jobs",
                 "Runs in a queue that are not over, by the state of their job; of large queues an estimate.",
                 jobs.collect(),
+            ),
+            gauge(
+                "queue_attempts",
+                "Attempts of steps that are made elsewhere, by the queue they are put up on.",
+                attempts.collect(),
+            ),
+            gauge(
+                "queue_depth",
+                "What waits for a worker of the queue now: runs and attempts.",
+                depths.collect(),
             ),
             gauge(
                 "queue_oldest_due_age_seconds",
@@ -166,11 +189,8 @@ mod tests {
         let queues = (0..QUEUES_MAX as u64 + 3).map(|n| Depth {
             queue: format!("q{n}"),
             ready: n,
-            timed: 0,
             leased: 1,
-            parked: 0,
-            oldest_due: None,
-            estimated: false,
+            ..Depth::default()
         });
         let kept = bounded(queues.collect());
         assert_eq!(kept.len(), QUEUES_MAX + 1);

@@ -29,7 +29,7 @@ impl Parameters for Filter {
     }
 }
 
-/// Lists the queues that hold runs, that a live worker takes runs from, or that somebody paused or
+/// Lists the queues that hold runs or attempts, that a live worker takes from, or that somebody paused or
 /// limited; by name, the last first unless `sort_order` is `asc`.
 #[endpoint(operation_id = "list_queues")]
 pub async fn list_queues(app: App, query: Query<Filter>) -> Result<Found<List<Queue>>> {

@@ -19,21 +19,21 @@ pub struct Queue {
     pub paused_by: Option<String>,
     /// Runs that workers may hold at once, all of them together; null: as many as they have slots.
     pub max_running: Option<i32>,
-    /// Runs that are due and wait for a worker.
+    /// Runs that are due, and attempts that are put up on it: what waits for a worker.
     pub depth: u64,
     /// Runs whose time has not come.
     pub scheduled: u64,
-    /// Runs that workers hold.
+    /// Runs that workers hold, and attempts put up on it that they make.
     pub running: u64,
-    /// Runs that wait for a signal, a child or somebody to resume them.
+    /// Runs that wait for a signal, a child, an attempt that is made elsewhere or somebody to resume them.
     pub waiting: u64,
     /// Whether these four come from a sample, as with very many runs.
     pub counts_are_estimates: bool,
-    /// Since when the oldest due run has been waiting.
+    /// Since when the oldest of what waits for a worker has been waiting.
     pub oldest_due: Option<Moment>,
     /// Runs taken up in a second, smoothed over about a minute.
     pub rate: f64,
-    /// Live workers that take runs from it.
+    /// Live workers that take from it.
     pub workers: u32,
 }
 
@@ -49,12 +49,12 @@ impl From<queues::Queue> for Queue {
             paused_at: queue.paused_at.map(Moment::from),
             paused_by: queue.paused_by,
             max_running: queue.max_running,
-            depth: queue.ready,
-            scheduled: queue.timed,
-            running: queue.leased,
-            waiting: queue.parked,
-            counts_are_estimates: queue.estimated,
-            oldest_due: queue.oldest_due.map(Moment::from),
+            depth: queue.depth.due(),
+            scheduled: queue.depth.timed,
+            running: queue.depth.running(),
+            waiting: queue.depth.parked,
+            counts_are_estimates: queue.depth.estimated,
+            oldest_due: queue.depth.oldest_due.map(Moment::from),
             rate: (queue.rate * 1_000.0).round() / 1_000.0,
             workers: queue.workers,
         }

@@ -11,12 +11,13 @@ use crate::moment::Moment;
 #[salvo(schema(name = "BlockedOn"))]
 pub struct BlockedOn {
     /// `delay`, `signal`, `approval`, `child`, `retry`, `agent` (it takes no more calls at once),
-    /// `paused`; of a run also `run_at` and `concurrency`, of a step `items`.
+    /// `queue` (no worker has taken the attempt yet), `external` (nobody has reported its result), `callback`
+    /// (nor has its agent), `paused`; of a run also `run_at` and `concurrency`, of a step `items`.
     pub kind: String,
     pub since: Option<Moment>,
     /// Null: until somebody acts.
     pub until: Option<Moment>,
-    /// The step's name, the signal's name, the child's id or the concurrency key.
+    /// The step's name, the signal's name, the topic, the queue, the child's id or the concurrency key.
     pub detail: Option<String>,
 }
 

@@ -54,7 +54,7 @@ pub struct RunStep {
     /// `score`, or `score[17]` for an item of a map.
     pub name: String,
     pub r#type: String,
-    /// A run's statuses, and `skipped`.
+    /// A run's statuses, and `skipped`; `running` too while a live worker of its queue makes its attempt.
     pub status: &'static str,
     /// The last attempt begun, from 1; 0 when none was.
     pub attempt: i16,
@@ -69,9 +69,9 @@ pub struct RunStep {
     pub started_at: Option<Moment>,
     pub finished_at: Option<Moment>,
     pub duration_ms: Option<i64>,
-    /// The id of the worker that wrote it.
+    /// The id of the worker that makes its attempt elsewhere, else of the one that wrote it.
     pub worker: Option<Uuid>,
-    /// When an attempt that failed is made again.
+    /// When an attempt that failed, or found no seat at its agent, is made again.
     pub next_attempt_at: Option<Moment>,
     /// What a waiting or paused step waits for; else null.
     pub blocked_on: Option<BlockedOn>,

@@ -78,8 +78,9 @@ impl RunState {
         let news = self.heed_policy(turn, key, agent_policy);
         let step = self.at(key);
         if !step.shown {
+            // An attempt that found no seat at its agent has left an error, and did not count.
             let before = match step.attempt {
-                1 => StepStatus::Pending,
+                1 if step.error.is_none() => StepStatus::Pending,
                 _ => StepStatus::Waiting,
             };
             self.show(turn, key, before);

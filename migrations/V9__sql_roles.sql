@@ -7,10 +7,11 @@ create function stepwell.grant_roles() returns text[]
 declare
     readers constant text[] := array['stepwell_reader', 'stepwell_operator', 'stepwell_app'];
     readable constant text[] := array['run', 'step', 'job', 'inbox', 'audit', 'worker', 'dedupe', 'workflow',
-        'migration', 'schedule', 'appeal', 'place', 'seat', 'v_schedules', 'queue', 'record', 'record_route', 'run_outcome', 'v_runs', 'v_live', 'v_failed', 'v_steps', 'v_queues', 'v_workers', 'v_blocked', 'v_audit'];
+        'migration', 'schedule', 'appeal', 'place', 'seat', 'v_schedules', 'queue', 'record', 'record_route', 'run_outcome', 'outbox', 'v_runs', 'v_live', 'v_failed', 'v_steps', 'v_queues', 'v_workers', 'v_blocked', 'v_audit'];
     found constant text[] := array(select rolname from pg_roles where rolname = any (readers) order by rolname);
     grantee text;
     item text;
+    hidden text[];
 begin
     foreach grantee in array found loop
         execute format('grant usage on schema stepwell to %I', grantee);
@@ -19,17 +20,18 @@ begin
                 execute format('grant select on stepwell.%I to %I', item, grantee);
             end if;
         end loop;
-        -- All of an agent but its credentials.
-        execute format('grant select (%s) on stepwell.agent to %I',
-            (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
-             where attrelid = 'stepwell.agent'::regclass and attnum > 0 and not attisdropped
-               and attname <> 'auth_secret'), grantee);
-        -- All of a version but its signing secrets.
-        execute format('grant select (%s) on stepwell.workflow_version to %I',
-            (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
-             where attrelid = 'stepwell.workflow_version'::regclass and attnum > 0 and not attisdropped
-               and attname <> 'secrets'), grantee);
-        execute format('grant execute on function stepwell.uuid7_bound(timestamptz), stepwell.uuid7_time(uuid) to %I', grantee);
+        -- All but credentials, secrets that sign, and addresses that may carry a token.
+        for item, hidden in
+            values ('agent', array['auth_secret']), ('workflow_version', array['secrets']),
+                   ('subscription', array['secret', 'old_secret']), ('delivery', array['callback_url'])
+        loop
+            execute format('grant select (%s) on stepwell.%I to %I',
+                (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+                 where attrelid = ('stepwell.' || item)::regclass and attnum > 0 and not attisdropped
+                   and attname <> all (hidden)), item, grantee);
+        end loop;
+        execute format('grant execute on function stepwell.uuid7_bound(timestamptz), stepwell.uuid7_time(uuid),
+            stepwell.limits() to %I', grantee);
         if grantee <> 'stepwell_reader' then
             execute format('grant execute on function stepwell.cancel_run(uuid, text), stepwell.retry_run(uuid, jsonb),
                 stepwell.signal_run(uuid, text, jsonb), stepwell.pause_run(uuid), stepwell.resume_run(uuid),
@@ -51,7 +53,7 @@ begin
     for made in
         select p.oid::regprocedure from pg_proc p
         where p.pronamespace = 'stepwell'::regnamespace and p.proname in (
-            'uuid7', 'uuid7_time', 'limits', 'caller', 'caller_request_id', 'check_options', 'option', 'payload_fault',
+            'uuid7', 'uuid7_time', 'limits', 'caller', 'caller_request_id', 'option_faults', 'option', 'payload_fault',
             'refuse', 'refuse_unknown_run', 'say', 'cancel_unbegun', 'send', 'open_generation', 'execute', 'tell', 'stands',
             'cancel_run', 'pause_run', 'resume_run', 'turn_queue', 'pause_queue', 'resume_queue', 'signal_run', 'retry_run', 'grant_roles')
     loop

@@ -26,6 +26,8 @@ create table stepwell.detached (
     check (worker_id is null or kind = 'queue')
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 create index detached_due on stepwell.detached (kind, lane, due_at) where worker_id is null;
+-- What each worker makes, and for which queue: for what a dead one leaves behind, and for counting.
+create index detached_made on stepwell.detached (worker_id, lane) where worker_id is not null;
 -- What may be done once and was taken is looked after when its lease is over.
 create index detached_once on stepwell.detached (due_at) where once and kind = 'external';
 
