@@ -19,6 +19,7 @@ use crate::answer::{Accepted, Result};
 use crate::body::MaybeBody;
 use crate::example::Example;
 use crate::path;
+use crate::payload;
 use crate::problem::{Fault, Kind, Problem};
 use crate::query::{Nothing, Query};
 
@@ -66,7 +67,8 @@ pub async fn signal_run(
 /// Sends a signal to a run, whatever door it was asked through.
 ///
 /// # Errors
-/// 400 for a name that no signal has, 404 without such a run, 409 when it is over.
+/// 400 for a name that no signal has, 422 for a payload beyond the bounds, 404 without such a run, 409
+/// when it is over.
 pub(crate) async fn signal(
     app: &App,
     id: RunId,
@@ -77,6 +79,10 @@ pub(crate) async fn signal(
     if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
         let detail = format!("a signal's name has 1 to {NAME_CHARS_MAX} characters");
         return Err(Problem::parameters(vec![Fault::parameter("name", detail)]));
+    }
+    let mut faults = Vec::new();
+    if !payload::bound(&payload, "/payload", &mut faults) {
+        return Err(Problem::invalid(faults));
     }
     check_answer(app, id, &name, &payload, &actor.name).await?;
     tell(app, id, Word::Signal { name, payload }, actor).await
