@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::input::check_input;
 use super::limits::{DEDUPE_KEY_CHARS_MAX, PRIORITY_MAX, QUEUE_CHARS_MAX};
-use crate::agents::check::url_fault;
+use crate::agents::check::{VERIFY_THE_SIGNATURE, url_fault};
 use crate::example::Example;
 use crate::json::{Json, given};
 use crate::labels;
@@ -190,7 +190,11 @@ impl ExecuteInput {
             let detail = format!("must have 1 to {DEDUPE_KEY_CHARS_MAX} characters");
             fault("dedupe_key", detail);
         }
-        if let Some(detail) = self.callback_url.as_deref().and_then(url_fault) {
+        if let Some(detail) = self
+            .callback_url
+            .as_deref()
+            .and_then(|url| url_fault(url, VERIFY_THE_SIGNATURE))
+        {
             fault("callback_url", detail);
         }
         let labels = self.labels.unwrap_or_default();
