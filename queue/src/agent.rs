@@ -10,6 +10,7 @@ use stepwell_workflow::Time;
 use stepwell_workflow::retry::RetryPolicy;
 use uuid::Uuid;
 
+use crate::Revision;
 use crate::new_run::Answer;
 
 pub use change::NewAgent;
@@ -87,7 +88,7 @@ pub enum Changed {
     /// Another agent has the name.
     NameTaken,
     /// The agent is not at one of the expected revisions.
-    Stale { revision: i64 },
+    Stale { revision: Revision },
     /// Active workflows use it: their slugs.
     InUse(Vec<String>),
     /// Another kind of authentication needs credentials of its own.

@@ -39,9 +39,9 @@ def before_call(context, case, kwargs):
     shorten(case.query)
     shorten(case.body)
     if is_positive(case):
-        # A cursor is opaque: one that no list has given out is no use of the API. Those that were
+        # A cursor is opaque: one that this list has not given out is no use of the API. Those that were
         # given out come from links; a made-up one goes with the negative cases.
-        if case.query and "cursor" in case.query and not is_given_out(case.query["cursor"]):
+        if case.query and "cursor" in case.query and not is_given_out(case.path, case.query["cursor"]):
             del case.query["cursor"]
         # So is the id of an event: the stream has given it out. That of one run is a small number.
         for part, name in ((case.query, "last_event_id"), (case.headers, "Last-Event-ID")):
@@ -54,8 +54,8 @@ def before_call(context, case, kwargs):
             case.body = whole(case.body)
 
 
-def is_given_out(cursor):
-    return cursor in GIVEN_OUT
+def is_given_out(path, cursor):
+    return (path, cursor) in GIVEN_OUT
 
 
 def is_event_of(path, event):
@@ -72,7 +72,7 @@ def after_call(context, case, response):
     except Exception:  # an answer that is no JSON object has no cursor
         return
     if cursor:
-        GIVEN_OUT.add(cursor)
+        GIVEN_OUT.add((case.path, cursor))
 
 
 @schemathesis.check

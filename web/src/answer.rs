@@ -5,12 +5,13 @@ use salvo::oapi::{
     Response as Documented, ToSchema,
 };
 use salvo::{Depot, Request, Response, Writer, async_trait};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::etag;
 use crate::example::Example;
 use crate::problem::Problem;
 use stepwell_queue::new_run::Answer as Stored;
+use uuid::Uuid;
 
 /// 200 with JSON.
 #[derive(Debug)]
@@ -44,6 +45,12 @@ pub enum Accepted<T> {
 /// 204.
 #[derive(Debug)]
 pub struct Gone;
+
+/// What all have that are made and may be changed.
+#[derive(Deserialize)]
+struct Identified {
+    id: Uuid,
+}
 
 const JSON: &str = "application/json";
 
@@ -114,7 +121,9 @@ impl<T: Serialize + Send> Writer for Created<T> {
             }
             Self::Before(stored) => {
                 replay(res, &stored);
-                set(res, "etag", &etag::tag(etag::FIRST_REVISION));
+                if let Ok(Identified { id }) = serde_json::from_str(stored.body.get()) {
+                    set(res, "etag", &etag::first(id));
+                }
             }
         }
     }
@@ -153,7 +162,10 @@ fn header(about: &str, example: &str) -> Header {
 }
 
 fn etag_header() -> Header {
-    header("The revision, for `If-Match`.", "\"1\"")
+    header(
+        "The revision, for `If-Match`.",
+        "\"0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41.1\"",
+    )
 }
 
 fn replayed() -> Header {

@@ -18,7 +18,7 @@ use crate::auth::policy::{self, Need};
 use crate::limits::{REQUEST_TIMEOUT, REQUESTS_MAX};
 use crate::problem::{self, Fault, Kind, Problem};
 use crate::request_id::{self, RequestId};
-use crate::{head, leftover};
+use crate::{head, leftover, path};
 
 /// Health and measurements answer also when the server is full: that is when they are needed.
 const ALWAYS_OPEN: &[&str] = &["/health", "/health/live", "/health/ready", "/metrics"];
@@ -121,7 +121,7 @@ impl Handler for Door {
             .insert_typed(id.clone())
             .insert_typed(self.app.clone());
         let span = tracing::info_span!(
-            "request", request_id = id.0, method = %req.method(), path = req.uri().path(),
+            "request", request_id = id.0, method = %req.method(), path = &*path::shown(req),
             actor = tracing::field::Empty
         );
         async {
@@ -134,7 +134,7 @@ impl Handler for Door {
             };
             if let Err(problem) = passed {
                 ctrl.skip_rest();
-                problem.render(req.uri().path(), &id.0, res);
+                problem.render(&path::shown(req), &id.0, res);
             }
             if req.method() == Method::HEAD {
                 problem::unanswered(req, depot, res);

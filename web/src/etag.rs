@@ -1,20 +1,38 @@
-//! `ETag` and `If-Match`: a change is refused when what it was based on has changed since.
+//! `ETag` and `If-Match`: a change is refused when what it was based on has changed since, or is gone
+//! and another stands under its name.
 
 use salvo::oapi::{BasicType, Components, Object, Operation, ParameterIn};
 use salvo::{Depot, Request};
+use stepwell_queue::Revision;
+use uuid::Uuid;
 
 use crate::extract::{Take, extractor};
 use crate::openapi::optional;
 use crate::problem::{self, Fault, Kind, Problem};
 
-/// Returns the entity tag of a revision.
+/// Returns the tag of an entity at one of its revisions.
 #[must_use]
-pub fn tag(revision: i64) -> String {
-    format!("\"{revision}\"")
+pub fn tag(of: Uuid, number: i64) -> String {
+    format!("\"{of}.{number}\"")
 }
 
-/// The revision of what was made just now.
-pub const FIRST_REVISION: i64 = 1;
+/// Returns the tag of an entity as it was made.
+#[must_use]
+pub fn first(of: Uuid) -> String {
+    tag(of, 1)
+}
+
+/// The problem of a change that was based on another revision.
+#[must_use]
+pub fn stale(current: Revision) -> Problem {
+    Problem::new(
+        Kind::PreconditionFailed,
+        format!(
+            "The current ETag is {}. Read it again and decide anew.",
+            tag(current.of, current.number)
+        ),
+    )
+}
 
 /// The `If-Match` header, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +40,7 @@ pub enum IfMatch {
     /// Absent or `*`: whatever there is.
     Any,
     /// One of these revisions. A weak tag, or one that we never gave, matches none.
-    OneOf(Vec<i64>),
+    OneOf(Vec<Revision>),
 }
 
 impl IfMatch {
@@ -30,22 +48,17 @@ impl IfMatch {
     ///
     /// # Errors
     /// 412 when the current revision is not one of those named.
-    pub fn check(&self, revision: i64) -> Result<(), Problem> {
-        match self {
-            Self::OneOf(revisions) if !revisions.contains(&revision) => Err(Problem::new(
-                Kind::PreconditionFailed,
-                format!(
-                    "The current ETag is {}. Read it again and decide anew.",
-                    tag(revision)
-                ),
-            )),
+    pub fn check(&self, of: Uuid, number: i64) -> Result<(), Problem> {
+        let current = Revision { of, number };
+        match self.revisions() {
+            Some(named) if !named.contains(&current) => Err(stale(current)),
             _ => Ok(()),
         }
     }
 
     /// Returns the revisions that the change may be based on; `None` is any.
     #[must_use]
-    pub fn revisions(&self) -> Option<&[i64]> {
+    pub fn revisions(&self) -> Option<&[Revision]> {
         match self {
             Self::Any => None,
             Self::OneOf(revisions) => Some(revisions),
@@ -61,12 +74,19 @@ impl IfMatch {
             let strong = part.strip_prefix("W/").is_none();
             let inner = part.strip_prefix("W/").unwrap_or(part);
             let inner = inner.strip_prefix('"')?.strip_suffix('"')?;
-            if let (true, Ok(revision)) = (strong, inner.parse()) {
-                revisions.push(revision);
-            }
+            revisions.extend(revision(inner).filter(|_| strong));
         }
         Some(Self::OneOf(revisions))
     }
+}
+
+/// Reads what stands between the quotes of a tag that we gave.
+fn revision(text: &str) -> Option<Revision> {
+    let (of, number) = text.split_once('.')?;
+    Some(Revision {
+        of: Uuid::try_parse(of).ok()?,
+        number: number.parse().ok()?,
+    })
 }
 
 impl Take for IfMatch {
@@ -90,7 +110,7 @@ impl Take for IfMatch {
             Object::with_type(BasicType::String)
                 .min_length(1)
                 .pattern(r#"^([*]|(W/)?"[!#-+.-~-]*"( *, *(W/)?"[!#-+.-~-]*")*)$"#),
-            "\"3\"",
+            "\"0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41.3\"",
         );
         operation.parameters.insert(parameter);
         problem::describe(
@@ -104,24 +124,34 @@ extractor!(IfMatch);
 
 #[cfg(test)]
 mod tests {
-    use super::{IfMatch, tag};
+    use super::{IfMatch, Revision, tag};
+    use uuid::Uuid;
 
     #[test]
     fn tags_match_themselves_alone() {
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let of = |numbers: &[i64]| {
+            let numbers = numbers.iter();
+            IfMatch::OneOf(
+                numbers
+                    .map(|&number| Revision { of: one, number })
+                    .collect(),
+            )
+        };
         assert_eq!(IfMatch::parse("*"), Some(IfMatch::Any));
-        assert_eq!(IfMatch::parse(&tag(3)), Some(IfMatch::OneOf(vec![3])));
-        assert_eq!(
-            IfMatch::parse("\"3\", \"7\""),
-            Some(IfMatch::OneOf(vec![3, 7]))
-        );
-        assert_eq!(
-            IfMatch::parse("W/\"3\", \"x\""),
-            Some(IfMatch::OneOf(vec![]))
-        );
+        assert_eq!(IfMatch::parse(&tag(one, 3)), Some(of(&[3])));
+        let both = format!("{}, {}", tag(one, 3), tag(one, 7));
+        assert_eq!(IfMatch::parse(&both), Some(of(&[3, 7])));
+        let neither = format!("W/{}, \"x\", \"3\", \"x.3\"", tag(one, 3));
+        assert_eq!(IfMatch::parse(&neither), Some(of(&[])));
         assert_eq!(IfMatch::parse("3"), None);
-        assert!(IfMatch::OneOf(vec![3]).check(3).is_ok());
-        assert!(IfMatch::OneOf(vec![3]).check(4).is_err());
-        assert!(IfMatch::OneOf(vec![]).check(4).is_err());
-        assert!(IfMatch::Any.check(4).is_ok());
+        assert!(of(&[3]).check(one, 3).is_ok());
+        assert!(of(&[3]).check(one, 4).is_err());
+        assert!(
+            of(&[3]).check(other, 3).is_err(),
+            "another by the same name"
+        );
+        assert!(of(&[]).check(one, 4).is_err());
+        assert!(IfMatch::Any.check(one, 4).is_ok());
     }
 }

@@ -35,6 +35,7 @@ pub mod onward;
 pub mod openapi;
 pub mod page;
 pub mod path;
+mod payload;
 pub mod problem;
 pub mod query;
 pub mod queues;
@@ -53,6 +54,7 @@ pub mod workflows;
 pub use app::App;
 pub use server::{Bound, Patience, ServeError, WebOptions, bind, bind_probes};
 
+use body::none::NoBody;
 use salvo::{Router, Service};
 
 /// Returns every documented route.
@@ -81,6 +83,7 @@ pub fn api() -> Router {
 pub fn service(app: App) -> Service {
     let api = api();
     let document = openapi::document(&api);
+    let api = Router::new().hoop(NoBody::of(&document)).push(api);
     behind_door(app, Router::new().push(api).push(openapi::pages(&document)))
 }
 

@@ -1,5 +1,5 @@
-//! Pages of lists. A cursor is opaque to clients: it holds where the last page ended, and in which
-//! order.
+//! Pages of lists. A cursor is opaque to clients: it holds which list it is of, where the last page
+//! ended, and in which order.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,6 +14,8 @@ use crate::query::Reader;
 /// Which page of a list is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
+    /// Which list it is of.
+    pub list: &'static str,
     pub limit: u32,
     pub offset: u32,
     pub sort_by: &'static str,
@@ -37,6 +39,8 @@ pub struct Position {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cursor {
+    #[serde(rename = "l")]
+    list: String,
     #[serde(rename = "s")]
     sort_by: String,
     #[serde(rename = "d")]
@@ -47,12 +51,14 @@ struct Cursor {
 
 impl Page {
     /// Reads the page's parameters. The first of `sorts` is the default, newest or highest first.
-    pub fn read(reader: &mut Reader, sorts: &[&'static str]) -> Self {
+    /// A cursor of another list than `list` is refused.
+    pub fn read(reader: &mut Reader, list: &'static str, sorts: &[&'static str]) -> Self {
         let sort_by = reader.one_of("sort_by", sorts);
         let order = reader.one_of("sort_order", &["asc", "desc"]);
         let offset = reader.number("offset", 0..=OFFSET_MAX);
         let cursor = reader.text("cursor");
         let mut page = Self {
+            list,
             limit: reader.number("limit", 1..=PAGE_MAX).unwrap_or(PAGE_DEFAULT),
             offset: offset.unwrap_or(0),
             sort_by: sort_by
@@ -69,6 +75,9 @@ impl Page {
             }
             match open(&text) {
                 None => reader.fault("cursor", "this is not a cursor that a list has given out"),
+                Some(cursor) if cursor.list != list => {
+                    reader.fault("cursor", "this cursor belongs to another list");
+                }
                 Some(cursor) => {
                     // A cursor carries its order, so that the next page needs nothing but the cursor.
                     let sort = sorts.iter().copied().find(|sort| *sort == cursor.sort_by);
@@ -92,6 +101,7 @@ impl Page {
     #[must_use]
     pub fn cursor(&self, position: Position) -> String {
         let cursor = Cursor {
+            list: self.list.into(),
             sort_by: self.sort_by.into(),
             descending: self.descending,
             position,
@@ -101,7 +111,7 @@ impl Page {
 
     /// Describes the page's parameters.
     #[must_use]
-    pub fn describe(sorts: &[&'static str]) -> Vec<Parameter> {
+    pub fn describe(list: &'static str, sorts: &[&'static str]) -> Vec<Parameter> {
         let number = |from: u32, to: u32, default: u32| {
             Object::with_type(BasicType::Integer)
                 .minimum(from)
@@ -124,7 +134,7 @@ impl Page {
                 "cursor",
                 "`next_cursor` of the page before; it keeps the order.",
                 cursor_schema(),
-                example_cursor(sorts).into(),
+                example_cursor(list, sorts).into(),
             ),
             parameter(
                 "offset",
@@ -164,8 +174,9 @@ pub fn cursor_schema() -> Object {
 }
 
 /// A cursor that is read, after an entry that nobody has.
-fn example_cursor(sorts: &[&'static str]) -> String {
+fn example_cursor(list: &str, sorts: &[&'static str]) -> String {
     let cursor = Cursor {
+        list: list.into(),
         sort_by: sorts.first().copied().unwrap_or_default().into(),
         descending: true,
         position: Position {
@@ -190,7 +201,9 @@ fn open(text: &str) -> Option<Cursor> {
     if text.len() > CURSOR_CHARS_MAX {
         return None;
     }
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    let cursor: Cursor = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    // No key of ours has it, and PostgreSQL's text cannot.
+    (!cursor.position.key.contains('\0')).then_some(cursor)
 }
 
 #[cfg(test)]
@@ -206,11 +219,11 @@ mod tests {
 
     impl Parameters for Any {
         fn read(reader: &mut Reader) -> Self {
-            Self(Page::read(reader, &["created_at", "name"]))
+            Self(Page::read(reader, "things", &["created_at", "name"]))
         }
 
         fn describe() -> Vec<Parameter> {
-            Page::describe(&["created_at", "name"])
+            Page::describe("things", &["created_at", "name"])
         }
     }
 
@@ -267,6 +280,25 @@ mod tests {
                 .unwrap_err()
                 .contains("not both")
         );
+    }
+
+    #[test]
+    fn a_cursor_is_of_its_list_and_holds_what_a_text_can() {
+        let sealed = |list: &'static str, key: &str| {
+            let position = Position {
+                key: key.into(),
+                id: Uuid::nil(),
+            };
+            let page = Page {
+                list,
+                ..read("sort_by=name").unwrap()
+            };
+            format!("cursor={}", page.cursor(position))
+        };
+        assert!(read(&sealed("things", "a")).is_ok());
+        let refused = |query: &str| read(query).unwrap_err();
+        assert!(refused(&sealed("things", "\0")).contains("not a cursor"));
+        assert!(refused(&sealed("others", "a")).contains("another list"));
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! What is named in the path: by its UUID, or by UUID or name.
+//! What is named in the path: by its UUID, or by UUID or name. And what of a path may be shown, as some
+//! hold a secret.
+
+use std::borrow::Cow;
 
 use salvo::oapi::{
     BasicType, Components, KnownFormat, Object, Operation, Parameter, ParameterIn, SchemaFormat,
@@ -11,7 +14,7 @@ use crate::body::storable;
 use crate::extract::{Take, extractor};
 use crate::problem::{self, Fault, Kind, Problem};
 
-/// A path parameter that is a UUID.
+/// A path parameter that is a UUID. What is none is the id of nothing: 404, as where a name may stand.
 #[derive(Clone, Copy, Debug)]
 pub struct Id(pub Uuid);
 
@@ -19,10 +22,10 @@ impl Take for Id {
     async fn take(req: &mut Request, _depot: &mut Depot, arg: &str) -> Result<Self, Problem> {
         let text = text(req, arg);
         Uuid::try_parse(&text).map(Self).map_err(|_| {
-            Problem::parameters(vec![Fault::parameter(
-                arg,
-                format!("{text:?} is not a UUID"),
-            )])
+            Problem::new(
+                Kind::NotFound,
+                format!("There is nothing with the id {text:?}: ids are UUIDs."),
+            )
         })
     }
 
@@ -35,11 +38,7 @@ impl Take for Id {
             .schema(schema)
             .example("0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41".into());
         operation.parameters.insert(parameter);
-        problem::describe(
-            components,
-            operation,
-            &[Kind::InvalidParameter, Kind::NotFound],
-        );
+        problem::describe(components, operation, &[Kind::NotFound]);
     }
 }
 extractor!(Id);
@@ -168,6 +167,65 @@ impl Take for Token {
 }
 extractor!(Token);
 
+/// What is shown in place of a token.
+const TOKEN: &str = "{token}";
+
+/// What stands before a token in a path.
+const BEFORE_TOKENS: [&str; 2] = ["callbacks", "external"];
+
+/// Returns the path of a request as it may stand in a log or a problem: whoever has the token of a
+/// callback or of leased work may report for it.
+#[must_use]
+pub fn shown(req: &Request) -> Cow<'_, str> {
+    let (route, path) = (req.matched_path(), req.uri().path());
+    // The route knows, however the path is written; it has no other parameter then.
+    if route.contains(TOKEN) {
+        return format!("/{}", route.trim_matches('/')).into();
+    }
+    if BEFORE_TOKENS.iter().any(|word| path.contains(word)) {
+        return masked(path).into();
+    }
+    path.into()
+}
+
+/// Masks what stands where a token would, in a path that no route has.
+fn masked(path: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    let [callbacks, external] =
+        BEFORE_TOKENS.map(|word| parts.iter().position(|part| *part == word));
+    // There it is a topic.
+    let poll = parts.last() == Some(&"poll");
+    let before = callbacks.or(external.filter(|_| !poll));
+    if let Some(token) = before.and_then(|before| parts.get_mut(before + 1)) {
+        *token = TOKEN;
+    }
+    parts.join("/")
+}
+
 fn text(req: &Request, arg: &str) -> String {
     req.param::<String>(arg).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        for (path, shown) in [
+            ("/api/v1/callbacks/s3cret", "/api/v1/callbacks/{token}"),
+            (
+                "/api/v1/callbacks/s3cret/typo",
+                "/api/v1/callbacks/{token}/typo",
+            ),
+            (
+                "/api/v1/external/s3cret/done",
+                "/api/v1/external/{token}/done",
+            ),
+            ("/api/v1/external/print/poll", "/api/v1/external/print/poll"),
+            ("/api/v1/runs/external", "/api/v1/runs/external"),
+        ] {
+            assert_eq!(masked(path), shown);
+        }
+    }
 }

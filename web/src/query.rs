@@ -53,6 +53,25 @@ impl<T: Parameters + 'static> Take for Query<T> {
 }
 extractor!(Query<T: Parameters>);
 
+/// Says whether a query is UTF-8 once it is decoded; otherwise a letter would be lost without a word.
+fn is_utf8(query: &str) -> bool {
+    let digit = |at: usize| char::from(*query.as_bytes().get(at)?).to_digit(16);
+    let (mut bytes, mut at) = (Vec::with_capacity(query.len()), 0);
+    while let Some(&byte) = query.as_bytes().get(at) {
+        match (byte, digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.extend(u8::try_from(high * 16 + low));
+                at += 3;
+            }
+            _ => {
+                bytes.push(byte);
+                at += 1;
+            }
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
 /// Hands out parameters by name, and keeps account of what is wrong and what nobody asked for.
 #[derive(Debug)]
 pub struct Reader {
@@ -67,6 +86,10 @@ impl Reader {
     /// # Errors
     /// 400 that lists every parameter that is wrong or unknown.
     pub(crate) fn read<T: Parameters>(query: &str) -> Result<T, Problem> {
+        if !is_utf8(query) {
+            let detail = "The query is not UTF-8, percent-encoded.";
+            return Err(Problem::new(Kind::InvalidParameter, detail));
+        }
         let mut reader = Self {
             pairs: url::form_urlencoded::parse(query.as_bytes())
                 .into_owned()
@@ -231,7 +254,7 @@ impl Reader {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use super::{Parameters, Reader};
+    use super::{Parameters, Reader, is_utf8};
     use salvo::oapi::Parameter;
 
     #[derive(Debug, PartialEq)]
@@ -267,6 +290,18 @@ mod tests {
             filter.after.unwrap().to_rfc3339(),
             "2026-03-01T11:00:00+00:00"
         );
+    }
+
+    #[test]
+    fn a_query_is_utf_8() {
+        for query in ["limit=5&x=%ff", "%C3=1", "x=%e2%82&limit=5"] {
+            let problem = Reader::read::<Filter>(query).unwrap_err();
+            assert!(format!("{problem:?}").contains("UTF-8"), "{query}");
+        }
+        for query in ["status=failed&limit=%35", "limit=5&status=%66ailed"] {
+            assert_eq!(Reader::read::<Filter>(query).unwrap().limit, Some(5));
+        }
+        assert!(is_utf8("a=%C3%BC&b=100%&c=%zz&d=ü"));
     }
 
     #[test]

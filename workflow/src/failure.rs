@@ -12,8 +12,8 @@ pub struct Failure {
     pub kind: String,
     /// One sentence for a person.
     pub message: String,
-    /// The step it came from; absent when the run itself failed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// The step it came from; null when the run itself failed, and in the error of a step.
+    #[serde(default)]
     pub step: Option<String>,
     /// Whether trying again may help.
     pub retryable: bool,

@@ -12,7 +12,7 @@ use super::{Agent, Auth, Changed, Credentials, ENTITY, read, usage};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::Idempotency;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Revision, Store};
 
 /// What clients decide about an agent; checked by the caller.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Store {
         &self,
         name_or_id: &str,
         agent: &NewAgent,
-        expected: Option<&[i64]>,
+        expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
         let mut transaction = self.pool.begin().await?;
@@ -178,7 +178,7 @@ impl Store {
     pub async fn delete_agent(
         &self,
         name_or_id: &str,
-        expected: Option<&[i64]>,
+        expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
         let mut transaction = self.pool.begin().await?;
@@ -237,15 +237,17 @@ impl Store {
 async fn lock(
     connection: &mut PgConnection,
     name_or_id: &str,
-    expected: Option<&[i64]>,
+    expected: Option<&[Revision]>,
 ) -> Result<Result<Agent, Changed>, Error> {
     let Some(agent) = read::locked(connection, name_or_id).await? else {
         return Ok(Err(Changed::NotFound));
     };
-    if expected.is_some_and(|revisions| !revisions.contains(&agent.revision)) {
-        return Ok(Err(Changed::Stale {
-            revision: agent.revision,
-        }));
+    let revision = Revision {
+        of: agent.id,
+        number: agent.revision,
+    };
+    if expected.is_some_and(|revisions| !revisions.contains(&revision)) {
+        return Ok(Err(Changed::Stale { revision }));
     }
     Ok(Ok(agent))
 }

@@ -1,4 +1,4 @@
-//! Which workflows use an agent: the latest versions of the active ones, inside maps too.
+//! Which workflows use an agent: the latest versions of the active ones, wherever a step may stand.
 
 use sqlx::PgConnection;
 use uuid::Uuid;

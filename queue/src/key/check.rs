@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Key, Standing, hash, read};
@@ -14,6 +15,8 @@ use crate::{Error, Store};
 
 /// How long a key may be out of date where no hint comes through.
 const FRESH: Duration = Duration::from_secs(5);
+/// The least time between two looks at one that expires: the clocks of timers are coarse.
+const MOMENT: Duration = Duration::from_millis(1);
 /// Keys kept at once.
 const KEPT_MAX: u64 = 10_000;
 /// Between two notes that a key was used: a row is not written for every request.
@@ -21,7 +24,11 @@ const NOTE_EVERY_MS: i64 = 60_000;
 
 /// The keys that this process has seen lately, by their hash.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen(Arc<Memory<[u8; 32], Arc<Known>>>);
+pub(crate) struct Seen {
+    kept: Arc<Memory<[u8; 32], Arc<Known>>>,
+    /// Told when all were forgotten, for those who rely on one for longer than a request.
+    forgotten: watch::Sender<()>,
+}
 
 /// A key, and when a note was last made of its use: milliseconds since 1970.
 #[derive(Debug)]
@@ -45,14 +52,18 @@ impl Known {
 impl Default for Seen {
     fn default() -> Self {
         let kept = Cache::builder().max_capacity(KEPT_MAX).time_to_live(FRESH);
-        Self(Arc::new(Memory::new(kept.build())))
+        Self {
+            kept: Arc::new(Memory::new(kept.build())),
+            forgotten: watch::Sender::default(),
+        }
     }
 }
 
 impl Seen {
     /// Forgets all of them: keys change seldom.
     pub(crate) fn forget(&self) {
-        self.0.forget();
+        self.kept.forget();
+        self.forgotten.send_replace(());
     }
 }
 
@@ -66,14 +77,35 @@ impl Store {
     pub async fn key_of(&self, text: &str) -> Result<Option<Arc<Key>>, Error> {
         self.heed_changes();
         let hash = hash(text);
-        let known = self.keys.0.get(hash, self.read_known(hash)).await?;
+        let known = self.keys.kept.get(hash, self.read_known(hash)).await?;
         Ok(known.map(|known| self.use_key(&known)))
     }
 
     /// The same without asking the database: `None` is no answer.
     pub async fn remembered_key(&self, text: &str) -> Option<Arc<Key>> {
-        let known = self.keys.0.peek(&hash(text)).await?;
+        let known = self.keys.kept.peek(&hash(text)).await?;
         Some(self.use_key(&known))
+    }
+
+    /// Returns when the key with this text is revoked or has expired: at once where a hint tells, at
+    /// the latest after a few seconds. While the database cannot be asked, a key stays what it was.
+    pub async fn key_ended(&self, text: &str) {
+        // Before it is read: what changes from here on is heard.
+        let mut forgotten = self.keys.forgotten.subscribe();
+        loop {
+            let now = chrono::Utc::now();
+            let expires_at = match self.key_of(text).await {
+                Ok(Some(key)) if key.standing(now) == Standing::Good => key.expires_at,
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "a key could not be looked at again");
+                    None
+                }
+            };
+            let left = expires_at.and_then(|end| (end - now).to_std().ok());
+            let wait = left.map_or(FRESH, |left| left.clamp(MOMENT, FRESH));
+            let _ = tokio::time::timeout(wait, forgotten.changed()).await;
+        }
     }
 
     fn use_key(&self, known: &Known) -> Arc<Key> {

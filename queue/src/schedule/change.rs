@@ -17,7 +17,7 @@ use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::Idempotency;
 use crate::text::clean;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Revision, Store};
 
 /// What clients decide about a schedule; checked by the caller.
 #[derive(Clone, Debug)]
@@ -143,7 +143,7 @@ impl Store {
         name_or_id: &str,
         now: Time,
         new: &NewSchedule,
-        expected: Option<&[i64]>,
+        expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
         let mut transaction = self.pool.begin().await?;
@@ -262,7 +262,7 @@ impl Store {
     pub async fn delete_schedule(
         &self,
         name_or_id: &str,
-        expected: Option<&[i64]>,
+        expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
         let mut transaction = self.pool.begin().await?;
@@ -326,15 +326,17 @@ impl Schedule {
 async fn lock(
     connection: &mut PgConnection,
     name_or_id: &str,
-    expected: Option<&[i64]>,
+    expected: Option<&[Revision]>,
 ) -> Result<Result<Schedule, Changed>, Error> {
     let Some(schedule) = read::locked(connection, name_or_id).await? else {
         return Ok(Err(Changed::NotFound));
     };
-    if expected.is_some_and(|revisions| !revisions.contains(&schedule.revision)) {
-        return Ok(Err(Changed::Stale {
-            revision: schedule.revision,
-        }));
+    let revision = Revision {
+        of: schedule.id,
+        number: schedule.revision,
+    };
+    if expected.is_some_and(|revisions| !revisions.contains(&revision)) {
+        return Ok(Err(Changed::Stale { revision }));
     }
     Ok(Ok(schedule))
 }

@@ -24,6 +24,7 @@ pub use now::{NowRun, Started};
 pub use read::{ScheduleFilter, ScheduleSort};
 pub use rhythm::Rhythm;
 
+use crate::Revision;
 use crate::new_run::Answer;
 
 /// The entity type of audit records and hints.
@@ -116,6 +117,6 @@ pub enum Changed {
     NameTaken,
     /// The schedule is not at one of the expected revisions.
     Stale {
-        revision: i64,
+        revision: Revision,
     },
 }

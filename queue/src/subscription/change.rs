@@ -12,7 +12,7 @@ use super::{Changed, ENTITY, NewSecret, SUBSCRIPTIONS_MAX, Subscription, read};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::Idempotency;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Revision, Store};
 
 /// How long the secret before signs beside a new one: receivers change theirs meanwhile.
 const OLD_SECRET_KEPT: TimeDelta = TimeDelta::hours(24);
@@ -119,7 +119,7 @@ impl Store {
         id: Uuid,
         now: Time,
         new: &NewSubscription,
-        expected: Option<&[i64]>,
+        expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
         let sealed = match &new.secret {
@@ -205,7 +205,10 @@ impl Store {
                 secret: NewSecret::Set(secret.clone()),
                 active: before.status == "active",
             };
-            let expected = [before.revision];
+            let expected = [Revision {
+                of: id,
+                number: before.revision,
+            }];
             let changed = self.replace_subscription(id, now, &new, Some(&expected), actor);
             match changed.await? {
                 // Changed in between: again, with what it is now.
@@ -222,7 +225,7 @@ impl Store {
     pub async fn delete_subscription(
         &self,
         id: Uuid,
-        expected: Option<&[i64]>,
+        expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
         let mut transaction = self.pool.begin().await?;
@@ -363,15 +366,17 @@ pub(crate) async fn note(
 async fn lock(
     connection: &mut PgConnection,
     id: Uuid,
-    expected: Option<&[i64]>,
+    expected: Option<&[Revision]>,
 ) -> Result<Result<Subscription, Changed>, Error> {
     let Some(subscription) = read::locked(connection, id).await? else {
         return Ok(Err(Changed::NotFound));
     };
-    if expected.is_some_and(|revisions| !revisions.contains(&subscription.revision)) {
-        return Ok(Err(Changed::Stale {
-            revision: subscription.revision,
-        }));
+    let revision = Revision {
+        of: subscription.id,
+        number: subscription.revision,
+    };
+    if expected.is_some_and(|revisions| !revisions.contains(&revision)) {
+        return Ok(Err(Changed::Stale { revision }));
     }
     Ok(Ok(subscription))
 }

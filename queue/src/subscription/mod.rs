@@ -16,6 +16,7 @@ pub(crate) use secret::open;
 pub use secret::{NewSecret, fresh_secret, secret_fault};
 pub use topic::{matches, pattern_fault};
 
+use crate::Revision;
 use crate::new_run::Answer;
 
 /// The entity type of audit records and hints.
@@ -59,7 +60,7 @@ pub enum Changed {
     NotFound,
     /// The subscription is not at one of the expected revisions.
     Stale {
-        revision: i64,
+        revision: Revision,
     },
     /// There is no master key to encrypt the secret with.
     NoMasterKey,

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::record;
 use crate::audit::{self, Entry};
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Revision, Store};
 
 /// What came of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Deleted {
     NotFound,
     /// It is not at one of the expected revisions.
     Stale {
-        revision: i64,
+        revision: Revision,
     },
 }
 
@@ -25,7 +25,7 @@ impl Store {
     pub async fn delete_workflow(
         &self,
         id: Uuid,
-        expected: Option<&[i64]>,
+        expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Deleted, Error> {
         let mut transaction = self.pool.begin().await?;
@@ -43,10 +43,12 @@ impl Store {
         else {
             return Ok(Deleted::NotFound);
         };
-        if expected.is_some_and(|revisions| !revisions.contains(&old.revision)) {
-            return Ok(Deleted::Stale {
-                revision: old.revision,
-            });
+        let revision = Revision {
+            of: id,
+            number: old.revision,
+        };
+        if expected.is_some_and(|revisions| !revisions.contains(&revision)) {
+            return Ok(Deleted::Stale { revision });
         }
         sqlx::query!(
             "update stepwell.workflow

@@ -12,7 +12,7 @@ use super::{Workflow, WorkflowText, agents, record, status_word};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::{Answer, Idempotency};
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Revision, Store};
 
 /// What came of a change.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub enum Replaced {
     NoMasterKey,
     /// It is not at one of the expected revisions.
     Stale {
-        revision: i64,
+        revision: Revision,
     },
     /// The idempotency key was used before, with the same request: the first answer.
     Replayed(Answer),
@@ -46,7 +46,7 @@ impl Store {
         &self,
         id: Uuid,
         text: WorkflowText,
-        expected: Option<&[i64]>,
+        expected: Option<&[Revision]>,
         actor: &Actor,
         now: Time,
         idempotency: Option<&Idempotency>,
@@ -76,10 +76,12 @@ impl Store {
         else {
             return Ok(Replaced::NotFound);
         };
-        if expected.is_some_and(|revisions| !revisions.contains(&old.revision)) {
-            return Ok(Replaced::Stale {
-                revision: old.revision,
-            });
+        let revision = Revision {
+            of: id,
+            number: old.revision,
+        };
+        if expected.is_some_and(|revisions| !revisions.contains(&revision)) {
+            return Ok(Replaced::Stale { revision });
         }
         let gone = agents::hold(&mut transaction, &text.agents).await?;
         if !gone.is_empty() {

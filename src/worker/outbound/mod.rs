@@ -85,6 +85,13 @@ impl Outbound {
                 format!("this is not a URL that can be called: {e}"),
             )
         })?;
+        // It would stand in logs and messages. The definition is refused, where it shows there.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Failure::fatal(
+                "invalid_url",
+                "the URL holds credentials; send them in a header",
+            ));
+        }
         egress::check(&url, self.allow_private)
             .map_err(|e| Failure::fatal("egress_refused", e.to_string()))?;
         Ok(url)

@@ -1,7 +1,7 @@
 //! Agents: kept, changed, deleted, asked for their health; their secrets stay secret.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Agent, with_app};
 
@@ -162,6 +162,58 @@ async fn an_agent_in_use_is_not_deleted() {
             refused.raw
         );
         app.api.delete("workflows/w").await.of(204);
+        app.api.delete(&format!("agents/{id}")).await.of(204);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_agent_is_in_use_wherever_a_step_may_stand() {
+    with_app(async |app| {
+        let call = json!({"type": "agent", "config": {"agent": "a"}});
+        let with = |mut step: Value, name: &str| {
+            step["name"] = json!(name);
+            step
+        };
+        let map = |step: Value| json!({"type": "map", "config": {"items": "${[1]}", "step": step}});
+        let plain = json!({"type": "transform", "config": {"value": 1}});
+        let mut undone = plain.clone();
+        undone["compensate"] = call.clone();
+        let mut undone_map = map(plain.clone());
+        undone_map["compensate"] = call.clone();
+        let ways = [
+            (json!([with(undone.clone(), "s")]), json!([])),
+            (json!([with(undone_map, "s")]), json!([])),
+            (json!([with(map(call.clone()), "s")]), json!([])),
+            (
+                json!([with(plain.clone(), "s")]),
+                json!([with(call.clone(), "f")]),
+            ),
+        ];
+        for (steps, on_failure) in ways {
+            let id = app.api.agent("a", "http://127.0.0.1:9/").await;
+            app.api
+                .workflow_with("w", steps.clone(), json!({"on_failure": on_failure}))
+                .await;
+            let refused = app.api.delete(&format!("agents/{id}")).await.problem(409);
+            assert_eq!(
+                refused.body["type"], "urn:stepwell:problem:in-use",
+                "{steps}"
+            );
+            // Neither may it take another name.
+            let renamed = json!({"name": "b", "url": "http://127.0.0.1:9/"});
+            app.api
+                .put(&format!("agents/{id}"), renamed)
+                .await
+                .problem(409);
+            app.api.delete("workflows/w").await.of(204);
+            app.api.delete(&format!("agents/{id}")).await.of(204);
+        }
+        // What looks like a step in data is none.
+        let id = app.api.agent("a", "http://127.0.0.1:9/").await;
+        let mut data = plain;
+        data["config"]["value"] = json!({"compensate": call, "step": call});
+        app.api.workflow("w", json!([with(data, "s")])).await;
         app.api.delete(&format!("agents/{id}")).await.of(204);
     })
     .await;

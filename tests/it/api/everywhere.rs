@@ -182,15 +182,21 @@ async fn what_is_not_there_is_404() {
 #[tokio::test]
 async fn an_id_that_is_none_is_refused() {
     with_app(async |app| {
-        for path in ["runs/5", "runs/not-a-uuid/steps", "agents/not-a-uuid"] {
-            let answer = app.api.get(path).await;
-            assert!(
-                [400, 404].contains(&answer.status),
-                "{path}: {}",
-                answer.raw
-            );
-            let status = answer.status;
-            answer.problem(status);
+        for path in [
+            "runs/5",
+            "runs/not-a-uuid/steps",
+            "runs/not-a-uuid/events",
+            "agents/not-a-uuid",
+            "workflows/not-a-uuid",
+            "schedules/not-a-uuid",
+            "keys/not-a-uuid",
+            "records/not-a-uuid",
+            "record-routes/not-a-uuid",
+            "subscriptions/not-a-uuid",
+            "subscriptions/not-a-uuid/deliveries",
+            "workers/not-a-uuid",
+        ] {
+            app.api.get(path).await.problem(404);
         }
     })
     .await;

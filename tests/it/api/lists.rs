@@ -192,3 +192,56 @@ async fn cursors_hold_for_agents_and_workflows_too() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_cursor_is_of_its_list_and_as_it_was_given() {
+    use base64::Engine as _;
+    let forged = |list: &str, sort: &str| {
+        let id = "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41";
+        let cursor = json!({"l": list, "s": sort, "d": true, "k": "\0", "i": id});
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cursor.to_string())
+    };
+    with_app(async |app| {
+        for (list, sort) in [
+            ("agents", "name"),
+            ("records", "source"),
+            ("records", "status"),
+            ("records", "category"),
+            ("schedules", "name"),
+            ("queues", "name"),
+        ] {
+            let path = format!("{list}?sort_by={sort}&cursor={}", forged(list, sort));
+            let refused = app.api.get(&path).await.problem(400);
+            assert_eq!(refused.body["errors"][0]["parameter"], "cursor", "{path}");
+        }
+        for name in ["a", "b"] {
+            app.api.agent(name, "http://127.0.0.1:9/").await;
+        }
+        let first = app.api.get("agents?limit=1").await.of(200).body;
+        let cursor = first["next_cursor"].as_str().unwrap();
+        app.api
+            .get(&format!("agents?cursor={cursor}"))
+            .await
+            .of(200);
+        for list in [
+            "workflows",
+            "runs",
+            "records",
+            "schedules",
+            "subscriptions",
+            "appeals",
+        ] {
+            let refused = app
+                .api
+                .get(&format!("{list}?cursor={cursor}"))
+                .await
+                .problem(400);
+            assert!(
+                refused.raw.contains("another list"),
+                "{list}: {}",
+                refused.raw
+            );
+        }
+    })
+    .await;
+}

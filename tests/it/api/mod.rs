@@ -3,6 +3,7 @@
 mod agent_health;
 mod agent_in_use;
 mod agents;
+mod bodies;
 mod documents;
 mod everywhere;
 mod execute;
@@ -10,6 +11,7 @@ mod head;
 mod idempotency;
 mod lists;
 mod metrics;
+mod payloads;
 mod restart;
 mod runs;
 mod slow_clients;

@@ -280,3 +280,31 @@ async fn a_version_that_there_is_not_is_found() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_url_holds_no_credentials() {
+    with_app(async |app| {
+        let url = "http://user:secret@127.0.0.1:9/";
+        let step = json!([{"name": "h", "type": "http", "config": {"url": url}}]);
+        refused(app, step)
+            .await
+            .finds("/steps/0/config/url", "credentials");
+        let agent = json!({"name": "a", "url": url});
+        let refused = app.api.post("agents", agent).await.problem(422);
+        refused.finds("/url", "use auth_type basic");
+        let hook = json!({"url": url, "event_types": ["stepwell.run.completed"]});
+        let refused = app.api.post("subscriptions", hook).await.problem(422);
+        refused.finds("/url", "deliveries are signed");
+        assert!(!refused.raw.contains("auth_type"), "{}", refused.raw);
+        // Filled in, it is found when it is called.
+        let step = json!([{"name": "h", "type": "http", "config": {"url": "${input.url}"}}]);
+        app.api.workflow("w", step).await;
+        let run = app.api.execute("w", json!({ "url": url })).await;
+        assert_eq!(
+            (&run["status"], &run["error"]["type"]),
+            (&json!("failed"), &json!("invalid_url"))
+        );
+        assert!(!run["error"].to_string().contains("secret"), "{run}");
+    })
+    .await;
+}

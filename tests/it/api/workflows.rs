@@ -214,6 +214,45 @@ async fn a_stale_change_is_refused() {
 }
 
 #[tokio::test]
+async fn a_tag_is_of_one_entity_and_not_of_its_name() {
+    with_app(async |app| {
+        let agent = json!({"name": "a", "url": "http://127.0.0.1:9/"});
+        let workflow = json!({"id": "a", "name": "a", "steps": one_step(1)});
+        for (kind, body) in [("agents", agent), ("workflows", workflow)] {
+            let path = format!("{kind}/a");
+            let key = [("idempotency-key", "k")];
+            let first = app.api.post_with(kind, &key, body.clone()).await.of(201);
+            let again = app.api.post_with(kind, &key, body.clone()).await.of(201);
+            let tag = first.header("etag");
+            assert_eq!(again.header("etag"), tag);
+            assert_eq!(app.api.get(&path).await.header("etag"), tag);
+            app.api.delete(&path).await.of(204);
+            let second = app
+                .api
+                .post(kind, body.clone())
+                .await
+                .of(201)
+                .header("etag");
+            assert_ne!(second, tag);
+            let put = app.api.request(Method::PUT, &path).json(&body);
+            let delete = app.api.request(Method::DELETE, &path);
+            for request in [put, delete] {
+                app.api
+                    .send(request.header("if-match", &tag))
+                    .await
+                    .problem(412);
+            }
+            let request = app
+                .api
+                .request(Method::DELETE, &path)
+                .header("if-match", &second);
+            app.api.send(request).await.of(204);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn lists_filter_by_name_status_and_label() {
     with_app(async |app| {
         app.api
@@ -259,6 +298,98 @@ async fn two_changes_at_once_make_two_versions() {
             .collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (1..=9).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+/// A definition with every key that one may have, and that a step may have.
+fn everything() -> Value {
+    let sign = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    json!({"id": "w", "name": "Everything", "description": "d", "status": "active",
+    "labels": {"team": "a"}, "timeout_ms": 60_000, "max_parallel": 3,
+    "input_schema": {"type": "object"}, "output": {"total": "${steps.t.output}"},
+    "concurrency": {"key": "input.tenant", "limit": 2, "on_limit": "reject"},
+    "steps": [
+        {"name": "t", "type": "transform", "config": {"value": 1}, "needs": []},
+        {"name": "h", "type": "http", "needs": ["t"], "when": "true", "timeout_ms": 5_000,
+         "config": {"url": "http://127.0.0.1:9/", "sign": sign}, "on_error": "continue",
+         "delivery": "at_most_once", "queue": "slow", "retry": {"max_attempts": 2},
+         "compensate": {"type": "webhook", "config": {"url": "http://127.0.0.1:9/", "sign": sign}}},
+    ],
+    "on_failure": [
+        {"name": "alert", "type": "webhook", "when": "true", "timeout_ms": 1_000,
+         "delivery": "at_least_once", "retry": {"max_attempts": 3},
+         "config": {"url": "http://127.0.0.1:9/", "sign": sign}},
+    ]})
+}
+
+#[tokio::test]
+async fn all_of_a_definition_comes_back_and_may_be_put_again() {
+    with_app(async |app| {
+        let sent = everything();
+        let made = app.api.post("workflows", sent.clone()).await.of(201);
+        assert!(!made.raw.contains("whsec_"), "{}", made.raw);
+        let mut shown = sent.clone();
+        for secret in [
+            "/steps/1/config/sign",
+            "/steps/1/compensate/config/sign",
+            "/on_failure/0/config/sign",
+        ] {
+            *shown.pointer_mut(secret).unwrap() = json!("•••");
+        }
+        let list = app.api.get("workflows").await.of(200).body;
+        let got = app.api.get("workflows/w").await.of(200);
+        for answer in [&made.body, &list["items"][0], &got.body] {
+            for (key, value) in shown.as_object().unwrap() {
+                let key = if key == "id" { "slug" } else { key.as_str() };
+                assert_eq!(&answer[key], value, "{key}");
+            }
+        }
+        let version = app.api.get("workflows/w/versions/1").await.of(200).body;
+        for (key, value) in shown.as_object().unwrap() {
+            // What is said of the workflow and not of a version.
+            if !["id", "status", "labels"].contains(&key.as_str()) {
+                assert_eq!(&version[key.as_str()], value, "{key}");
+            }
+        }
+        // Put back as it came, without what only the server says.
+        let mut put = got.body.clone();
+        for key in [
+            "slug",
+            "version",
+            "content_hash",
+            "created_at",
+            "updated_at",
+        ] {
+            put.as_object_mut().unwrap().remove(key);
+        }
+        let same = app.api.put("workflows/w", put.clone()).await.of(200);
+        assert_eq!(same.body, got.body);
+        assert_eq!(same.header("etag"), got.header("etag"));
+        put.as_object_mut().unwrap().remove("on_failure");
+        let less = app.api.put("workflows/w", put).await.of(200).body;
+        assert_eq!(
+            (&less["version"], &less["on_failure"], &less["concurrency"]),
+            (&json!(2), &json!([]), &sent["concurrency"])
+        );
+        // One with neither says so, and may be put back as well.
+        app.api.workflow("plain", one_step(1)).await;
+        let mut plain = app.api.get("workflows/plain").await.of(200).body;
+        assert_eq!(
+            (&plain["on_failure"], &plain["concurrency"]),
+            (&json!([]), &Value::Null)
+        );
+        for key in [
+            "slug",
+            "version",
+            "content_hash",
+            "created_at",
+            "updated_at",
+        ] {
+            plain.as_object_mut().unwrap().remove(key);
+        }
+        let same = app.api.put("workflows/plain", plain).await.of(200).body;
+        assert_eq!(same["version"], 1);
     })
     .await;
 }

@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{ask, command, guarded, key, send};
-use crate::harness::{App, PATIENCE, Process, until};
+use crate::events::grpc;
+use crate::harness::{App, Client, PATIENCE, Process, until};
 
 /// Less than what a process believes without a hint.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -133,6 +134,87 @@ async fn a_revoked_key_is_refused_at_once_by_every_process() {
             refused.raw
         );
     }
+    app.finish().await;
+}
+
+/// Opens a stream with a key, and reads its first words.
+async fn listen(api: &Client, key: &str) -> reqwest::Response {
+    let request = api.request(Method::GET, "events").header("x-api-key", key);
+    let mut response = request.send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 200);
+    assert!(response.chunk().await.unwrap().is_some());
+    response
+}
+
+/// Reads a stream to its end.
+async fn ends_within(mut response: reqwest::Response, patience: Duration) {
+    let reading = async { while response.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(patience, reading)
+        .await
+        .expect("the stream ends");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_key_that_opened_it() {
+    let mut app = guarded(&[]).await;
+    let mut client = grpc::connect(&app).await;
+    let second = app.another_api().await;
+    let admin = key(&app, "admin", "admin").await;
+    let doomed = key(&app, "doomed", "operator").await;
+    let steps = json!([{"name": "s", "type": "wait", "config": {"signal": "go"}}]);
+    let workflow = json!({"id": "w", "name": "w", "steps": steps});
+    send(&app.api, Method::POST, "workflows", &admin, &workflow)
+        .await
+        .of(201);
+    let here = listen(&app.api, &doomed).await;
+    let there = listen(&second, &doomed).await;
+    let kept = listen(&second, &admin).await;
+    let mut call = tonic::Request::new(grpc::order("w", "{}"));
+    call.metadata_mut()
+        .insert("x-api-key", doomed.parse().unwrap());
+    let mut updates = client.execute_workflow(call).await.unwrap().into_inner();
+    assert!(grpc::next(&mut updates).await.is_some());
+    ask(&app.api, Method::DELETE, "keys/doomed", &admin)
+        .await
+        .of(204);
+    ends_within(here, AT_ONCE).await;
+    ends_within(there, AT_ONCE).await;
+    let status = tokio::time::timeout(AT_ONCE, async {
+        loop {
+            if let Err(status) = updates.message().await {
+                return status;
+            }
+        }
+    });
+    let status = status.await.expect("the stream ends");
+    assert_eq!(status.code(), tonic::Code::Unauthenticated, "{status}");
+
+    // One that expires is cut at its time, without a word from anybody.
+    let soon = (chrono::Utc::now() + chrono::TimeDelta::seconds(2)).to_rfc3339();
+    let body = json!({"name": "short", "role": "viewer", "expires_at": soon});
+    let short = send(&app.api, Method::POST, "keys", &admin, &body)
+        .await
+        .of(201)
+        .text("/key");
+    ends_within(listen(&app.api, &short).await, PATIENCE).await;
+    ask(&app.api, Method::GET, "runs", &short)
+        .await
+        .problem(401);
+    // The others go on.
+    let mut kept = kept;
+    ask(&app.api, Method::DELETE, "workflows/w", &admin)
+        .await
+        .of(204);
+    let told = async {
+        let mut all = String::new();
+        while !all.contains("workflow.deleted") {
+            all.push_str(std::str::from_utf8(&kept.chunk().await.unwrap().unwrap()).unwrap());
+        }
+    };
+    tokio::time::timeout(PATIENCE, told)
+        .await
+        .expect("it is still told");
+    drop(kept);
     app.finish().await;
 }
 

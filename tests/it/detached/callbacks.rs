@@ -57,7 +57,14 @@ async fn an_agent_finishes_later_and_once() {
             (json!("score"), json!("warn"), json!("twice")),
         ]);
         let late = json!({"lines": [{"message": "more"}]});
-        app.api.post(&format!("{path}/logs"), late).await.problem(409);
+        let late = app.api.post(&format!("{path}/logs"), late).await.problem(409);
+        // Whoever has the token may report: it stands in no log, and in no problem that is passed on.
+        let token = path.rsplit('/').next().unwrap();
+        app.api.post(&format!("{path}/typo"), json!({})).await.problem(404);
+        assert_eq!(late.body["instance"], "/api/v1/callbacks/{token}/logs");
+        let log = app.processes[0].log();
+        assert!(log.contains("/api/v1/callbacks/{token}"), "{log}");
+        assert!(!log.contains(token), "the token is in the log");
     })
     .await;
 }

@@ -77,6 +77,10 @@ async fn work_is_polled_for_held_and_done() {
             .of(200);
         assert!(held.text("/lease_until").as_str() > item["lease_until"].as_str().unwrap());
         let token = item["token"].as_str().unwrap();
+        assert!(
+            !app.processes[0].log().contains(token),
+            "the token is in the log"
+        );
         let lines = json!({"lines": [{"message": "half way"}]});
         app.api
             .post(&format!("/api/v1/callbacks/{token}/logs"), lines)

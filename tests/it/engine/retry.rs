@@ -77,6 +77,8 @@ async fn it_fails_for_good_after_its_attempts() {
             (&step["status"], &step["attempt"]),
             (&json!("failed"), &json!(5))
         );
+        let error = step["error"].as_object().unwrap();
+        assert!(error.contains_key("step"), "null, not absent: {error:?}");
     })
     .await;
 }

@@ -114,6 +114,11 @@ async fn a_run_has_its_own_timeout() {
             (&json!("timed_out"), &json!("run_timeout")),
             "{run}"
         );
+        // It is the error of no step, and says so.
+        assert_eq!(
+            run["error"].as_object().unwrap().get("step"),
+            Some(&json!(null))
+        );
         agent.aborted("/slow", 1).await;
         let took = seconds_between(&run, "started_at", "finished_at");
         assert!((0.4..5.0).contains(&took), "{took}");

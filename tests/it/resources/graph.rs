@@ -42,3 +42,30 @@ async fn edges_say_why() {
     })
     .await;
 }
+
+fn parts(graph: &Value) -> Vec<String> {
+    let nodes = graph["nodes"].as_array().unwrap().iter();
+    let shown = nodes.map(|node| format!("{} {}", node["part"], node["id"]).replace('"', ""));
+    shown.collect()
+}
+
+#[tokio::test]
+async fn what_runs_when_a_run_fails_stands_apart() {
+    with_app(async |app| {
+        let value = |name: &str, value: &str| json!({"name": name, "type": "transform", "config": {"value": value}});
+        let after = json!({"on_failure": [value("x", "${error.type}"), value("y", "1"), value("z", "${steps.x.output}")]});
+        app.api.workflow_with("w", json!([value("a", "1")]), after.clone()).await;
+        let graph = app.api.get("workflows/w/graph").await.of(200).body;
+        assert_eq!(parts(&graph), ["steps a", "on_failure x", "on_failure y", "on_failure z"]);
+        assert_eq!(edges(&graph), ["x data z", "x on_failure y", "y on_failure z"]);
+
+        let mut undone = value("b", "1");
+        undone["compensate"] = json!({"type": "transform", "config": {"value": "${steps.a.output}"}});
+        let steps = json!([value("a", "1"), undone]);
+        app.api.workflow_with("v", steps, json!({"on_failure": [value("x", "1")]})).await;
+        let graph = app.api.get("workflows/v/graph").await.of(200).body;
+        assert_eq!(parts(&graph), ["steps a", "steps b", "compensate undo:b", "on_failure x"]);
+        assert_eq!(edges(&graph), ["a data undo:b", "a order b", "b compensate undo:b"]);
+    })
+    .await;
+}

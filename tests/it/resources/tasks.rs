@@ -28,13 +28,13 @@ async fn tasks_are_added_read_moved_and_taken_away() {
         let path = format!("workflows/{id}/tasks");
         let added = app.api.post("workflows/w/tasks", step("c")).await.of(201);
         assert_eq!(added.header("location"), format!("/api/v1/{path}/c"));
-        assert_eq!((added.header("etag"), &added.body["position"]), ("\"2\"".into(), &json!(2)));
+        assert_eq!((added.header("etag"), &added.body["position"]), (format!("\"{id}.2\""), &json!(2)));
         let mut first = step("d");
         first["position"] = json!(0);
         app.api.post("workflows/w/tasks", first).await.of(201);
         assert_eq!(names(app).await, ["d", "a", "b", "c"]);
         let one = app.api.get("workflows/w/tasks/b").await.of(200);
-        assert_eq!((&one.body["needs"], one.header("etag")), (&json!(["a"]), "\"3\"".into()));
+        assert_eq!((&one.body["needs"], one.header("etag")), (&json!(["a"]), format!("\"{id}.3\"")));
 
         // What was read can be sent back, changed: it moves to the end.
         let mut moved = app.api.get("workflows/w/tasks/d").await.of(200).body;
@@ -46,7 +46,7 @@ async fn tasks_are_added_read_moved_and_taken_away() {
         app.api.delete("workflows/w/tasks/c").await.of(204);
         assert_eq!(names(app).await, ["a", "b", "d"]);
         let workflow = app.api.get("workflows/w").await.of(200);
-        assert_eq!((&workflow.body["version"], workflow.header("etag")), (&json!(5), "\"5\"".into()));
+        assert_eq!((&workflow.body["version"], workflow.header("etag")), (&json!(5), format!("\"{id}.5\"")));
         let run = app.api.execute("w", json!({})).await;
         assert_eq!((&run["status"], &run["output"]), (&json!("completed"), &json!(7)));
         // Each change has its record.
@@ -89,7 +89,9 @@ async fn a_task_that_others_need_stays_and_faults_are_told_with_their_places() {
 async fn keys_and_tags_guard_changes() {
     with_app(async |app| {
         app.api.workflow("w", json!([step("a")])).await;
-        let headers = [("idempotency-key", "k1"), ("if-match", "\"1\"")];
+        let tag = app.api.get("workflows/w").await.header("etag");
+        let tag = tag.as_str();
+        let headers = [("idempotency-key", "k1"), ("if-match", tag)];
         let first = app
             .api
             .post_with("workflows/w/tasks", &headers, step("b"))
@@ -110,13 +112,13 @@ async fn keys_and_tags_guard_changes() {
             .problem(422);
         assert_eq!(names(app).await, ["a", "b"]);
         app.api
-            .post_with("workflows/w/tasks", &[("if-match", "\"1\"")], step("c"))
+            .post_with("workflows/w/tasks", &[("if-match", tag)], step("c"))
             .await
             .problem(412);
         let stale = app
             .api
             .request(Method::DELETE, "workflows/w/tasks/b")
-            .header("if-match", "\"1\"");
+            .header("if-match", tag);
         app.api.send(stale).await.problem(412);
         // Two who add at the same time both do.
         let (one, two) = tokio::join!(
@@ -158,6 +160,31 @@ async fn numbered_tasks_come_in_the_order_of_their_numbers() {
             (&rest["items"][0]["name"], &rest["next_cursor"]),
             (&json!("late"), &Value::Null)
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mask_where_nothing_is_kept_is_told_at_its_place() {
+    with_app(async |app| {
+        let hook = |name: &str, sign: &str| {
+            json!({"name": name, "type": "http", "config": {"url": "http://127.0.0.1:9/", "sign": sign}})
+        };
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        app.api.workflow("w", json!([hook("h", secret)])).await;
+        let kept = app.api.put("workflows/w/tasks/h", hook("h", "•••")).await.of(200);
+        assert_eq!(kept.body["config"]["sign"], "•••");
+        for answer in [
+            app.api.put("workflows/w/tasks/h", hook("h2", "•••")).await,
+            app.api.post("workflows/w/tasks", hook("new", "•••")).await,
+        ] {
+            answer.problem(422).finds("/config/sign", "no secret to keep");
+        }
+        // As the whole workflow says it.
+        let whole = json!({"name": "w", "steps": [hook("h2", "•••")]});
+        let refused = app.api.put("workflows/w", whole).await.problem(422);
+        refused.finds("/steps/0/config/sign", "no secret to keep");
+        app.api.post("workflows/w/tasks", hook("new", secret)).await.of(201);
     })
     .await;
 }

@@ -110,7 +110,7 @@ impl Author {
             let task = task(name, sequence, "sync");
             let added = self.api.post(tasks, task).await.of(201);
             assert_eq!(added.body["sequence"], sequence);
-            assert_eq!(added.header("etag"), format!("\"{version}\""));
+            assert!(added.header("etag").ends_with(&format!(".{version}\"")));
         }
         self.is_seen_as(3, &["reserve", "mail", "ship"]).await;
         let later = self.api.post(tasks, task("call", 20, "later")).await;

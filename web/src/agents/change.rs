@@ -38,7 +38,7 @@ pub async fn replace_agent(
         .await?;
     match changed {
         Changed::Done(agent) => Ok(Tagged {
-            etag: etag::tag(agent.revision),
+            etag: etag::tag(agent.id, agent.revision),
             body: Agent::from(*agent),
         }),
         other => Err(refused(other, &id.0)),

@@ -42,7 +42,7 @@ pub async fn create_agent(
         .await?
     {
         Changed::Done(agent) => Ok(Created::Now {
-            etag: etag::tag(agent.revision),
+            etag: etag::tag(agent.id, agent.revision),
             body: Agent::from(*agent),
             location,
         }),

@@ -11,6 +11,7 @@ use salvo::Router;
 use salvo::oapi::RouterExt;
 use stepwell_queue::agent::Changed;
 
+use crate::etag;
 use crate::idempotency::IdempotencyKey;
 use crate::problem::{Fault, Kind, Problem};
 
@@ -36,10 +37,7 @@ fn refused(changed: Changed, name: &str) -> Problem {
         Changed::NotFound => Problem::not_found("agent", name),
         Changed::NameTaken => Problem::new(Kind::NameTaken, "Another agent has this name.")
             .with_errors(vec![Fault::at("/name", "is the name of another agent")]),
-        Changed::Stale { revision } => Problem::new(
-            Kind::PreconditionFailed,
-            format!("The current ETag is \"{revision}\". Read it again and decide anew."),
-        ),
+        Changed::Stale { revision } => etag::stale(revision),
         Changed::InUse(slugs) => Problem::new(
             Kind::InUse,
             format!(

@@ -14,6 +14,8 @@ use crate::path::NameOrId;
 use crate::problem::Problem;
 use crate::query::{Nothing, Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "agents";
 const SORTS: &[&str] = &["created_at", "name"];
 const STATUSES: &[&str] = &["active", "inactive"];
 
@@ -29,7 +31,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             status: reader.one_of("status", STATUSES),
             name: reader.text("name"),
             deleted: reader.flag("deleted").unwrap_or(false),
@@ -53,7 +55,7 @@ impl Parameters for Filter {
                 false.into(),
             ),
         ];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }
@@ -115,7 +117,7 @@ pub async fn get_agent(app: App, id: NameOrId, _query: Query<Nothing>) -> Result
     let agent = app.store.agent(&id.0).await?;
     let agent = agent.ok_or_else(|| Problem::not_found("agent", &id.0))?;
     Ok(Tagged {
-        etag: etag::tag(agent.revision),
+        etag: etag::tag(agent.id, agent.revision),
         body: Agent::from(agent),
     })
 }

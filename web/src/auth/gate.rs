@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use http::HeaderMap;
@@ -10,9 +11,10 @@ use stepwell_queue::Store;
 use stepwell_queue::key::{Standing, is_key};
 use tokio::sync::Semaphore;
 
+use super::pass::{Held, Pass};
 use super::presented::{self, Presented};
 use super::rate::{Failures, Requests};
-use super::token::Verifier;
+use super::token::{Verified, Verifier};
 use super::{AuthOptions, Principal, Refusal, Role};
 
 /// Look-ups of keys at once, over the pool that serves requests: whoever tries keys without end takes
@@ -78,7 +80,10 @@ impl Gate {
         };
         let found = match presented::read(headers) {
             Ok(Presented::Key(text)) => self.by_key(asked, &text).await,
-            Ok(Presented::Token(text)) => by_token(asked, &text).await,
+            Ok(Presented::Token(text)) => by_token(asked, &text).await.map(|token| {
+                let name = format!("user:{}", token.subject);
+                (name.into(), token.role)
+            }),
             Err(refusal) => Err(refusal),
         };
         match found {
@@ -98,6 +103,20 @@ impl Gate {
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// Takes what a stream is to rely on of the credential that opened it, after it was let in.
+    pub async fn pass(&self, headers: &HeaderMap) -> Pass {
+        let held = match (&self.asked, presented::read(headers)) {
+            (None, _) => Held::Nothing,
+            (Some(_), Ok(Presented::Key(text))) => Held::Key(text),
+            (Some(asked), Ok(Presented::Token(text))) => {
+                let known = by_token(asked, &text).await;
+                Held::Token(known.map_or(Duration::ZERO, |token| token.left))
+            }
+            (Some(_), Err(_)) => Held::Token(Duration::ZERO),
+        };
+        Pass::new(self.store.clone(), held)
     }
 
     /// Counts a failed attempt, for endpoints that check a token of their own too.
@@ -141,12 +160,11 @@ impl Gate {
     }
 }
 
-async fn by_token(asked: &Asked, text: &SecretString) -> Result<(Arc<str>, Role), Refusal> {
+async fn by_token(asked: &Asked, text: &SecretString) -> Result<Verified, Refusal> {
     let Some(tokens) = &asked.tokens else {
         return Err(Refusal::Wrong(
             "The credentials are no API key, and tokens are not accepted here.".into(),
         ));
     };
-    let (subject, role) = tokens.verify(text.expose_secret()).await?;
-    Ok((format!("user:{subject}").into(), role))
+    tokens.verify(text.expose_secret()).await
 }

@@ -9,6 +9,7 @@
 mod budget;
 mod gate;
 pub mod jwks;
+mod pass;
 pub mod policy;
 mod presented;
 mod rate;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use budget::Budget;
 pub use gate::Gate;
+pub use pass::Pass;
 pub use refusal::Refusal;
 pub use stepwell_queue::key::Role;
 pub use token::{JwtOptions, SECRET_BYTES_MIN};

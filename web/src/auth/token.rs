@@ -3,6 +3,7 @@
 //! public key never serves as a shared secret, and `none` is no algorithm.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -43,6 +44,15 @@ impl std::fmt::Debug for JwtOptions {
     }
 }
 
+/// What a good token says.
+#[derive(Debug)]
+pub(super) struct Verified {
+    pub(super) subject: String,
+    pub(super) role: Role,
+    /// For how long it is still good.
+    pub(super) left: Duration,
+}
+
 /// Verifies tokens.
 pub(super) struct Verifier {
     secret: Option<DecodingKey>,
@@ -67,12 +77,12 @@ impl Verifier {
         }
     }
 
-    /// Returns the subject and role of a token.
+    /// Returns what a token says.
     ///
     /// # Errors
     /// A [`Refusal`]: `Wrong` when it is not a good token, `Forbidden` when it names no role,
     /// `Unavailable` when the issuer's keys cannot be had.
-    pub(super) async fn verify(&self, token: &str) -> Result<(String, Role), Refusal> {
+    pub(super) async fn verify(&self, token: &str) -> Result<Verified, Refusal> {
         let header = decode_header(token).map_err(|_| wrong("cannot be read"))?;
         // What an extension that must be understood means is not known here (RFC 7515, 4.1.11).
         if header.crit.is_some() {
@@ -104,7 +114,11 @@ impl Verifier {
                 self.role_claim
             ))
         })?;
-        Ok((subject.to_owned(), role))
+        Ok(Verified {
+            subject: subject.to_owned(),
+            role,
+            left: left(&claims, chrono::Utc::now().timestamp()),
+        })
     }
 
     async fn key(&self, algorithm: Algorithm, id: Option<&str>) -> Result<DecodingKey, Refusal> {
@@ -121,6 +135,21 @@ impl Verifier {
             _ => Err(unknown()),
         }
     }
+}
+
+/// Returns how long a token is good from `now` on: seconds since 1970, as its `exp`.
+fn left(claims: &Map<String, Value>, now: i64) -> Duration {
+    let end = claims
+        .get("exp")
+        .and_then(Value::as_f64)
+        .unwrap_or_default();
+    #[expect(clippy::cast_possible_truncation, reason = "beyond that it saturates")]
+    let left = (end as i64).saturating_sub(now);
+    Duration::from_secs(
+        u64::try_from(left)
+            .unwrap_or(0)
+            .saturating_add(LEEWAY_SECONDS),
+    )
 }
 
 fn wrong(what: &str) -> Refusal {
@@ -201,7 +230,16 @@ mod tests {
     #[tokio::test]
     async fn a_good_token_has_a_subject_and_a_role() {
         let found = verifier().verify(&signed(&claims(), SECRET)).await;
-        assert_eq!(found, Ok(("ada".to_owned(), Role::Operator)));
+        let found = found.unwrap();
+        assert_eq!(
+            (found.subject.as_str(), found.role),
+            ("ada", Role::Operator)
+        );
+        let left = found.left.as_secs();
+        assert!(
+            (80..=90).contains(&left),
+            "a minute and the leeway, not {left} s"
+        );
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! JSON bodies. What is wrong with one is said with line and column (not JSON) or with a JSON
 //! pointer (the wrong shape).
 
+pub(crate) mod none;
 mod parse;
 pub(crate) mod storable;
 
@@ -160,6 +161,14 @@ impl Handler for BodyLimit {
 }
 
 fn is_json(req: &Request) -> Result<(), Problem> {
+    let coded = req.headers().get_all(http::header::CONTENT_ENCODING);
+    let plain = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if let Some(coded) = coded.iter().find(|value| !plain(value)) {
+        return Err(Problem::new(
+            Kind::UnsupportedMediaType,
+            format!("Content-Encoding is {coded:?}; send the body as it is, without one."),
+        ));
+    }
     let kind = req.headers().get(http::header::CONTENT_TYPE);
     let text = kind
         .and_then(|value| value.to_str().ok())

@@ -15,6 +15,7 @@ use crate::answer::{Found, Result};
 use crate::body::Body;
 use crate::example::Example;
 use crate::path;
+use crate::payload;
 use crate::problem::{Fault, Problem};
 use crate::query::{Nothing, Query};
 
@@ -110,6 +111,7 @@ fn outcome(
             if error.is_some() {
                 faults.push(Fault::at("/error", "is only for `failed`"));
             }
+            payload::bound(&output, "/output", faults);
             Some(Outcome::Completed(output))
         }
         "failed" => {

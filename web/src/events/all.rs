@@ -15,6 +15,7 @@ use super::stream::{Events, Next, Source, message};
 use super::wire::Event;
 use crate::App;
 use crate::answer::Result;
+use crate::auth::Pass;
 use crate::openapi::repeatable;
 use crate::query::{Parameters, Query, Reader};
 
@@ -88,7 +89,12 @@ impl Parameters for Filter {
 /// Events of one run come in the order of their numbers. The `id` of a message is opaque: it says how
 /// far the whole stream was read, so it may be used with other filters.
 #[endpoint(operation_id = "stream_events")]
-pub async fn stream_events(app: App, query: Query<Filter>, last: LastEventId) -> Result<Events> {
+pub async fn stream_events(
+    app: App,
+    query: Query<Filter>,
+    last: LastEventId,
+    pass: Pass,
+) -> Result<Events> {
     let mut filter = query.0;
     let wanted = "the id of an event of this stream";
     let cursor = last.read(filter.last.take(), wanted, open)?;
@@ -99,12 +105,13 @@ pub async fn stream_events(app: App, query: Query<Filter>, last: LastEventId) ->
         return Err(unusable("Last-Event-ID", wanted));
     }
     let tail = app.store.tail(cursor).await?.ok_or_else(crowded)?;
-    Ok(Events::of(Following {
+    let following = Following {
         tail,
         filter,
         passed_over: 0,
         shutdown: app.shutdown.clone(),
-    }))
+    };
+    Ok(Events::of(following, pass))
 }
 
 fn open(text: &str) -> Option<Cursor> {

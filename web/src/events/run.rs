@@ -11,6 +11,7 @@ use super::stream::{Events, Next, Source, message};
 use super::wire::Event;
 use crate::App;
 use crate::answer::Result;
+use crate::auth::Pass;
 use crate::problem::{Kind, Problem};
 use crate::query::{Parameters, Query, Reader};
 use crate::runs::id::RunId;
@@ -40,13 +41,14 @@ pub async fn stream_run_events(
     id: RunId,
     query: Query<From>,
     last: LastEventId,
+    pass: Pass,
 ) -> Result<Events> {
     let after = last.read(query.0.0, "the number of an event of this run", number)?;
     Ok(match watch(&app, id, after.unwrap_or(0)).await? {
-        Some(watch) => Events::of(Following {
-            watch,
-            shutdown: app.shutdown.clone(),
-        }),
+        Some(watch) => {
+            let shutdown = app.shutdown.clone();
+            Events::of(Following { watch, shutdown }, pass)
+        }
         None => Events::Over,
     })
 }

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::Stream;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 use http::{HeaderValue, StatusCode, header};
 use salvo::oapi::{
     BasicType, Components, Content, EndpointOutRegister, Object, Operation, Response as Documented,
@@ -15,6 +15,7 @@ use salvo::{Depot, Request, Response, Writer, async_trait};
 
 use super::limits::{HEARTBEAT, RECONNECT_MS};
 use super::wire::Event;
+use crate::auth::Pass;
 use crate::example::Example;
 
 const MEDIA_TYPE: &str = "text/event-stream";
@@ -51,9 +52,11 @@ pub(super) trait Source: Send + 'static {
 }
 
 impl Events {
-    /// Streams a source: an opening, its messages, and a heartbeat when it is silent.
-    pub(super) fn of(source: impl Source) -> Self {
-        Self::Stream(Box::pin(stream(source, HEARTBEAT)))
+    /// Streams a source: an opening, its messages, and a heartbeat when it is silent, for as long as
+    /// the credential of who listens is good.
+    pub(super) fn of(source: impl Source, pass: Pass) -> Self {
+        let stream = stream(source, HEARTBEAT).take_until(pass.ended());
+        Self::Stream(Box::pin(stream))
     }
 }
 
@@ -108,7 +111,6 @@ impl Writer for Events {
         }
         // HEAD has no body, and this one would not end.
         if req.method() != http::Method::HEAD {
-            use futures::StreamExt as _;
             res.stream(stream.map(Ok::<_, Infallible>));
         }
     }
@@ -152,7 +154,6 @@ fn message_schema() -> Object {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::StreamExt as _;
 
     struct Silent(u8);
 

@@ -15,6 +15,7 @@ use crate::body::MaybeBody;
 use crate::callbacks::{ErrorInput, Receipt, refused};
 use crate::example::Example;
 use crate::path;
+use crate::payload;
 use crate::problem::Problem;
 use crate::query::{Nothing, Query};
 
@@ -67,6 +68,10 @@ pub async fn complete_external(
     _query: Query<Nothing>,
     body: MaybeBody<CompleteInput>,
 ) -> Result<Found<Receipt>> {
+    let mut faults = Vec::new();
+    if !payload::bound(&body.0.output, "/output", &mut faults) {
+        return Err(Problem::invalid(faults));
+    }
     let outcome = Outcome::Completed(body.0.output);
     tell(&app, caller, &token.0, outcome).await
 }

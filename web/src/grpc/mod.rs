@@ -9,6 +9,7 @@ mod door;
 mod execute;
 mod execution;
 mod get;
+mod guarded;
 mod limits;
 mod retry;
 mod server;
@@ -42,6 +43,7 @@ use tonic::{Request, Response, Status};
 use wire::workflow_service_server::WorkflowService;
 
 use crate::App;
+use crate::auth::Pass;
 use crate::problem::{Kind, Problem};
 use crate::runs::id::RunId;
 use status::refuse;
@@ -53,6 +55,14 @@ const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stepwell_v1
 #[derive(Clone, Debug)]
 struct Workflows {
     app: App,
+}
+
+impl Workflows {
+    /// What a stream relies on for as long as it is open.
+    async fn pass<T>(&self, request: &Request<T>) -> Pass {
+        let headers = request.metadata().clone().into_headers();
+        self.app.gate.pass(&headers).await
+    }
 }
 
 /// A stream of updates, as the contract has it.
@@ -82,8 +92,10 @@ impl WorkflowService for Workflows {
         request: Request<wire::ExecuteWorkflowRequest>,
     ) -> Result<Response<Updates>, Status> {
         let actor = caller(&request);
+        let pass = self.pass(&request).await;
         execute::execute(&self.app, request, actor.clone())
             .await
+            .map(|answer| answer.map(|updates| guarded::guarded(updates, pass)))
             .map_err(|problem| refuse(&problem, &actor))
     }
 
@@ -103,9 +115,10 @@ impl WorkflowService for Workflows {
         request: Request<wire::WatchExecutionRequest>,
     ) -> Result<Response<Updates>, Status> {
         let actor = caller(&request);
+        let pass = self.pass(&request).await;
         let answer = watch::watch(&self.app, &request.into_inner(), actor.clone()).await;
         answer
-            .map(Response::new)
+            .map(|updates| Response::new(guarded::guarded(updates, pass)))
             .map_err(|problem| refuse(&problem, &actor))
     }
 

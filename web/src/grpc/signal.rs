@@ -9,8 +9,8 @@ use super::wire::{Execution, SignalExecutionRequest};
 use super::{execution_id, value};
 use crate::App;
 use crate::body::storable;
+use crate::payload;
 use crate::problem::{Fault, Problem};
-use crate::runs::input::read_payload;
 use crate::runs::signal;
 
 /// Sends a signal to an execution.
@@ -43,5 +43,5 @@ fn payload(given: Option<Payload>, faults: &mut Vec<Fault>) -> (Option<Value>, &
             (value::read(&text, "/value_json", faults), "/value_json")
         }
     };
-    (raw.and_then(|raw| read_payload(&raw, at, faults)), at)
+    (raw.and_then(|raw| payload::read(&raw, at, faults)), at)
 }

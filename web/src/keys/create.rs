@@ -52,7 +52,7 @@ pub async fn create_key(
         .await?
     {
         Changed::Done(key) => Ok(Created::Now {
-            etag: etag::tag(key.revision),
+            etag: etag::tag(key.id, key.revision),
             body: NewKey::of((*key).into(), Some(new.text.expose_secret().to_owned())),
             location,
         }),

@@ -13,6 +13,8 @@ use crate::path::NameOrId;
 use crate::problem::Problem;
 use crate::query::{Nothing, Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "keys";
 const SORTS: &[&str] = &["created_at"];
 
 /// What a list of keys is filtered by.
@@ -25,7 +27,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             revoked: reader.flag("revoked").unwrap_or(false),
         }
     }
@@ -37,7 +39,7 @@ impl Parameters for Filter {
             Object::with_type(BasicType::Boolean).default_value(false.into()),
             false.into(),
         )];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }

@@ -9,6 +9,7 @@ use salvo::oapi::{
 
 use super::plain::plain;
 use super::{access, optional};
+use crate::body::none;
 use crate::limits::{PARAMETER_CHARS_MAX, REQUEST_ID_CHARS_MAX};
 use crate::problem::{self, Kind};
 use crate::system::VERSION;
@@ -64,6 +65,7 @@ pub fn document(api: &Router) -> OpenApi {
     for (path, item) in document.paths.iter_mut() {
         for (method, operation) in item.operations.iter_mut() {
             access::require(method, path, operation);
+            none::describe(method, &mut document.components, operation);
             illustrate(operation, &known);
             operation.parameters.iter_inline_mut().for_each(bound);
             complete(operation);

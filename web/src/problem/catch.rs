@@ -5,6 +5,7 @@ use salvo::catcher::Catcher;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 
 use super::{Kind, Problem};
+use crate::path;
 use crate::request_id::RequestId;
 
 /// All that a client hears of a fault of ours.
@@ -42,7 +43,7 @@ pub fn unanswered(req: &Request, depot: &Depot, res: &mut Response) {
 
 fn render(req: &Request, depot: &Depot, res: &mut Response) {
     let kind = Kind::of_status(res.status_code.unwrap_or(StatusCode::NOT_FOUND));
-    let path = req.uri().path();
+    let path = path::shown(req);
     let detail = match kind {
         Kind::NotFound => {
             format!("There is nothing at {path}. /openapi.json lists every path.")
@@ -56,5 +57,5 @@ fn render(req: &Request, depot: &Depot, res: &mut Response) {
         Kind::Internal => INTERNAL_DETAIL.into(),
         other => format!("{}.", other.title()),
     };
-    Problem::new(kind, detail).render(path, &RequestId::of(depot), res);
+    Problem::new(kind, detail).render(&path, &RequestId::of(depot), res);
 }

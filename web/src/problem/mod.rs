@@ -16,6 +16,7 @@ pub use document::describe;
 pub use kind::Kind;
 
 use crate::limits::RETRY_AFTER_SECONDS;
+use crate::path;
 use crate::request_id::RequestId;
 
 /// The media type of a problem.
@@ -257,7 +258,7 @@ impl From<stepwell_queue::Error> for Problem {
 impl Writer for Problem {
     async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
         let request_id = RequestId::of(depot);
-        self.render(req.uri().path(), &request_id, res);
+        self.render(&path::shown(req), &request_id, res);
     }
 }
 

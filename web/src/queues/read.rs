@@ -13,6 +13,8 @@ use crate::page::{Page, Position};
 use crate::problem::Problem;
 use crate::query::{Nothing, Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "queues";
 const SORTS: &[&str] = &["name"];
 
 /// Which page of queues is asked for.
@@ -21,11 +23,11 @@ pub struct Filter(Page);
 
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
-        Self(Page::read(reader, SORTS))
+        Self(Page::read(reader, LIST, SORTS))
     }
 
     fn describe() -> Vec<Parameter> {
-        Page::describe(SORTS)
+        Page::describe(LIST, SORTS)
     }
 }
 

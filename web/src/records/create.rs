@@ -3,7 +3,6 @@
 use salvo::Writer;
 use salvo::oapi::endpoint;
 use stepwell_queue::record::{Created as Made, NewRecord};
-use stepwell_workflow::limits::PAYLOAD_BYTES_MAX;
 use uuid::Uuid;
 
 use super::run;
@@ -15,7 +14,8 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::idempotency::IdempotencyKey;
 use crate::made::Made as Answer;
-use crate::problem::{Fault, Kind, Problem};
+use crate::payload;
+use crate::problem::{Kind, Problem};
 use crate::query::{Nothing, Query};
 
 /// Takes in a record.
@@ -36,13 +36,7 @@ pub async fn create_record(
     check_word(&input.source, "/source", &mut faults);
     check_word(&input.category, "/category", &mut faults);
     let payload = input.payload.0;
-    if payload.get().len() > PAYLOAD_BYTES_MAX {
-        let detail = format!(
-            "has {} bytes, at most {PAYLOAD_BYTES_MAX} are allowed",
-            payload.get().len()
-        );
-        faults.push(Fault::at("/payload", detail));
-    }
+    payload::read(&payload, "/payload", &mut faults);
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }

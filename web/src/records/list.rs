@@ -14,6 +14,8 @@ use crate::openapi::{repeatable, text_of};
 use crate::page::{Page, Position, parameter};
 use crate::query::{Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "records";
 const SORTS: &[&str] = &["created_at", "status", "category", "source"];
 
 /// What a list of records is filtered by.
@@ -30,7 +32,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             statuses: reader.some_of("status", STATUSES),
             category: reader.text("category"),
             source: reader.text("source"),
@@ -63,7 +65,7 @@ impl Parameters for Filter {
                 "2026-04-01T00:00:00Z".into(),
             ),
         ];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }

@@ -25,6 +25,8 @@ use crate::page::{Page, Position};
 use crate::problem::{Fault, Problem};
 use crate::query::{Nothing, Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "appeals";
 const SORTS: &[&str] = &["created_at"];
 
 /// Why a run is to be looked at again.
@@ -138,11 +140,11 @@ pub struct Asked(Page);
 
 impl Parameters for Asked {
     fn read(reader: &mut Reader) -> Self {
-        Self(Page::read(reader, SORTS))
+        Self(Page::read(reader, LIST, SORTS))
     }
 
     fn describe() -> Vec<Parameter> {
-        Page::describe(SORTS)
+        Page::describe(LIST, SORTS)
     }
 }
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::input::check_input;
 use super::limits::{DEDUPE_KEY_CHARS_MAX, PRIORITY_MAX, QUEUE_CHARS_MAX};
 use super::order::{ExecuteInput, is_queue};
-use crate::agents::check::{NO_MASTER_KEY, url_fault};
+use crate::agents::check::{NO_MASTER_KEY, VERIFY_THE_SIGNATURE, url_fault};
 use crate::labels;
 use crate::problem::Fault;
 
@@ -76,7 +76,7 @@ impl ExecuteInput {
             fault("dedupe_key", detail);
         }
         if let Some(url) = &self.callback_url {
-            if let Some(detail) = url_fault(url) {
+            if let Some(detail) = url_fault(url, VERIFY_THE_SIGNATURE) {
                 fault("callback_url", detail);
             } else if !occasion.signs {
                 fault("callback_url", NO_MASTER_KEY.into());

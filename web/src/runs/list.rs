@@ -18,6 +18,8 @@ use crate::openapi::{repeatable, text_of};
 use crate::page::{Page, Position, parameter};
 use crate::query::{Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "runs";
 const SORTS: &[&str] = &["created_at"];
 
 /// What a list of runs is filtered by.
@@ -36,7 +38,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             statuses: reader.some_of("status", STATUSES),
             workflow: reader.text("workflow_id"),
             created_after: reader.time("created_after"),
@@ -89,7 +91,7 @@ impl Parameters for Filter {
                 id.into(),
             ),
         ];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }

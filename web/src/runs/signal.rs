@@ -10,7 +10,6 @@ use stepwell_workflow::plan::Refusal;
 
 use super::get;
 use super::id::RunId;
-use super::input::too_deep;
 use super::pause::tell;
 use super::wire::Run;
 use crate::App;
@@ -19,6 +18,7 @@ use crate::answer::{Accepted, Result};
 use crate::body::MaybeBody;
 use crate::example::Example;
 use crate::path;
+use crate::payload;
 use crate::problem::{Fault, Kind, Problem};
 use crate::query::{Nothing, Query};
 
@@ -57,9 +57,6 @@ pub async fn signal_run(
     _query: Query<Nothing>,
     body: MaybeBody<SignalInput>,
 ) -> Result<Accepted<Run>> {
-    if let Some(detail) = too_deep(&body.0.payload) {
-        return Err(Problem::invalid(vec![Fault::at("/payload", detail)]));
-    }
     Ok(Accepted::Now {
         body: signal(&app, id, name.0, (body.0.payload, "/payload"), caller.0).await?,
         location: None,
@@ -69,8 +66,8 @@ pub async fn signal_run(
 /// Sends a signal to a run, whatever door it was asked through; the payload with its place there.
 ///
 /// # Errors
-/// 404 without such a run, 409 when it is over, 422 for a payload that does not decide the approval
-/// that it is for.
+/// 404 without such a run, 409 when it is over, 422 for a payload beyond the bounds or that does not
+/// decide the approval that it is for.
 pub(crate) async fn signal(
     app: &App,
     id: RunId,
@@ -78,6 +75,10 @@ pub(crate) async fn signal(
     (payload, at): (Value, &str),
     actor: Actor,
 ) -> Result<Run> {
+    let mut faults = Vec::new();
+    if !payload::bound(&payload, at, &mut faults) {
+        return Err(Problem::invalid(faults));
+    }
     check_answer(app, id, &name, (&payload, at), &actor.name).await?;
     tell(app, id, Word::Signal { name, payload }, actor).await
 }

@@ -40,7 +40,7 @@ pub async fn replace_schedule(
         .await?;
     match changed {
         Changed::Done(schedule) => Ok(Tagged {
-            etag: etag::tag(schedule.revision),
+            etag: etag::tag(schedule.id, schedule.revision),
             body: Schedule::from(*schedule),
         }),
         other => Err(refused(&other, &id.0)),

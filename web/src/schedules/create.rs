@@ -44,7 +44,7 @@ pub async fn create_schedule(
         .await?
     {
         Changed::Done(schedule) => Ok(Created::Now {
-            etag: etag::tag(schedule.revision),
+            etag: etag::tag(schedule.id, schedule.revision),
             body: Schedule::from(*schedule),
             location,
         }),

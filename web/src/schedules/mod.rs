@@ -12,6 +12,7 @@ use salvo::Router;
 use salvo::oapi::RouterExt;
 use stepwell_queue::schedule::Changed;
 
+use crate::etag;
 use crate::idempotency::IdempotencyKey;
 use crate::problem::{Fault, Kind, Problem};
 
@@ -38,10 +39,7 @@ fn refused(changed: &Changed, name: &str) -> Problem {
         Changed::NotFound => Problem::not_found("schedule", name),
         Changed::NameTaken => Problem::new(Kind::NameTaken, "Another schedule has this name.")
             .with_errors(vec![Fault::at("/name", "is the name of another schedule")]),
-        Changed::Stale { revision } => Problem::new(
-            Kind::PreconditionFailed,
-            format!("The current ETag is \"{revision}\". Read it again and decide anew."),
-        ),
+        Changed::Stale { revision } => etag::stale(*revision),
         Changed::KeyReused => IdempotencyKey::reused(),
         Changed::Done(_) | Changed::Replayed(_) => {
             Problem::internal("a change that was made is told as one that was not")

@@ -43,7 +43,7 @@ async fn set(app: &App, caller: &Caller, id: &NameOrId, pause: bool) -> Result<T
         .await?
     {
         Changed::Done(schedule) => Ok(Tagged {
-            etag: etag::tag(schedule.revision),
+            etag: etag::tag(schedule.id, schedule.revision),
             body: Schedule::from(*schedule),
         }),
         other => Err(refused(&other, &id.0)),

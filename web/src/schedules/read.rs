@@ -14,6 +14,8 @@ use crate::path::NameOrId;
 use crate::problem::Problem;
 use crate::query::{Nothing, Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "schedules";
 const SORTS: &[&str] = &["created_at", "name"];
 const STATUSES: &[&str] = &["active", "paused"];
 
@@ -29,7 +31,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             status: reader.one_of("status", STATUSES),
             name: reader.text("name"),
             workflow: reader.text("workflow"),
@@ -58,7 +60,7 @@ impl Parameters for Filter {
                 "report".into(),
             ),
         ];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }
@@ -125,7 +127,7 @@ pub async fn get_schedule(
     let schedule = app.store.schedule(&id.0).await?;
     let schedule = schedule.ok_or_else(|| Problem::not_found("schedule", &id.0))?;
     Ok(Tagged {
-        etag: etag::tag(schedule.revision),
+        etag: etag::tag(schedule.id, schedule.revision),
         body: Schedule::from(schedule),
     })
 }

@@ -36,7 +36,7 @@ pub async fn replace_subscription(
         .await?;
     match changed {
         Changed::Done(subscription) => Ok(Tagged {
-            etag: etag::tag(subscription.revision),
+            etag: etag::tag(subscription.id, subscription.revision),
             body: Subscription::from(*subscription),
         }),
         other => Err(refused(&other, id.0)),

@@ -5,7 +5,7 @@ use stepwell_queue::subscription::{
 };
 
 use super::wire::SubscriptionInput;
-use crate::agents::check::{NO_MASTER_KEY, url_fault};
+use crate::agents::check::{NO_MASTER_KEY, VERIFY_THE_SIGNATURE, url_fault};
 use crate::agents::wire::MASK;
 use crate::problem::{Fault, Problem};
 
@@ -43,7 +43,7 @@ pub fn check(
             ),
         );
     }
-    if let Some(detail) = url_fault(&input.url) {
+    if let Some(detail) = url_fault(&input.url, VERIFY_THE_SIGNATURE) {
         fault("/url", detail);
     }
     if !(1..=EVENT_TYPES_MAX).contains(&input.event_types.len()) {

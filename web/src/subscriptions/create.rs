@@ -46,7 +46,7 @@ pub async fn create_subscription(
         .await?;
     match (made, &new.secret) {
         (Changed::Done(made), NewSecret::Set(secret)) => Ok(Created::Now {
-            etag: etag::tag(made.revision),
+            etag: etag::tag(made.id, made.revision),
             body: Subscription {
                 secret: secret.expose_secret().to_owned(),
                 ..Subscription::from(*made)

@@ -15,6 +15,8 @@ use crate::path::Id;
 use crate::problem::Problem;
 use crate::query::{Nothing, Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "deliveries";
 const SORTS: &[&str] = &["created_at"];
 const STATUSES: &[&str] = &["pending", "delivered", "failed"];
 
@@ -28,7 +30,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             status: reader.one_of("status", STATUSES),
         }
     }
@@ -36,7 +38,7 @@ impl Parameters for Filter {
     fn describe() -> Vec<Parameter> {
         let words = Object::with_type(BasicType::String).enum_values(STATUSES.iter().copied());
         let mut all = vec![parameter("status", "Only those.", words, "failed".into())];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }

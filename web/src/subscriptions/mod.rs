@@ -15,6 +15,7 @@ use stepwell_queue::subscription::{Changed, SUBSCRIPTIONS_MAX};
 use uuid::Uuid;
 
 use crate::agents::check::NO_MASTER_KEY;
+use crate::etag;
 use crate::idempotency::IdempotencyKey;
 use crate::problem::{Fault, Kind, Problem};
 
@@ -53,10 +54,7 @@ fn disabled() -> Problem {
 fn refused(changed: &Changed, id: Uuid) -> Problem {
     match changed {
         Changed::NotFound => unknown(id),
-        Changed::Stale { revision } => Problem::new(
-            Kind::PreconditionFailed,
-            format!("The current ETag is \"{revision}\". Read it again and decide anew."),
-        ),
+        Changed::Stale { revision } => etag::stale(*revision),
         Changed::KeyReused => IdempotencyKey::reused(),
         Changed::NoMasterKey => Problem::invalid(vec![Fault::at("/secret", NO_MASTER_KEY)]),
         Changed::TooMany => Problem::new(

@@ -14,6 +14,8 @@ use crate::page::{Page, Position, parameter};
 use crate::path::Id;
 use crate::query::{Nothing, Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "subscriptions";
 const SORTS: &[&str] = &["created_at"];
 const STATUSES: &[&str] = &["active", "disabled"];
 
@@ -28,7 +30,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             status: reader.one_of("status", STATUSES),
             workflow: reader.text("workflow"),
         }
@@ -50,7 +52,7 @@ impl Parameters for Filter {
                 "order".into(),
             ),
         ];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }
@@ -102,7 +104,7 @@ pub async fn get_subscription(
     let subscription = app.store.subscription(id.0).await?;
     let subscription = subscription.ok_or_else(|| unknown(id.0))?;
     Ok(Tagged {
-        etag: etag::tag(subscription.revision),
+        etag: etag::tag(subscription.id, subscription.revision),
         body: Subscription::from(subscription),
     })
 }

@@ -33,7 +33,7 @@ pub async fn rotate_secret(
         .await?
     {
         Changed::Done(subscription) => Ok(Tagged {
-            etag: etag::tag(subscription.revision),
+            etag: etag::tag(subscription.id, subscription.revision),
             body: Subscription {
                 secret: secret.expose_secret().to_owned(),
                 ..Subscription::from(*subscription)

@@ -14,6 +14,8 @@ use crate::path::Id;
 use crate::problem::Problem;
 use crate::query::{Nothing, Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "workers";
 const SORTS: &[&str] = &["started_at"];
 const STATUSES: &[&str] = &["alive", "draining", "dead", "gone"];
 
@@ -28,7 +30,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             statuses: reader.some_of("status", STATUSES),
             queue: reader.text("queue"),
         }
@@ -50,7 +52,7 @@ impl Parameters for Filter {
                 "default".into(),
             ),
         ];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }

@@ -47,18 +47,20 @@ fn at_secrets(definition: &Value, places: Option<&[String]>, detail: &str) -> Ve
 }
 
 impl Checked {
-    /// The problem of masks at places where nothing is kept.
+    /// What is wrong with masks at places where nothing is kept.
     #[must_use]
-    pub fn nothing_kept(secrets: &BTreeMap<String, String>, places: &[String]) -> Problem {
+    pub fn nothing_kept(secrets: &BTreeMap<String, String>, places: &[String]) -> Vec<Finding> {
         let pointers = places.iter().filter_map(|place| secrets.get(place));
-        Problem::invalid(pointers.map(|at| Fault::at(at, NOTHING_KEPT)).collect())
+        pointers.map(|at| Finding::rule(at, NOTHING_KEPT)).collect()
     }
 
-    /// The problem of secrets that cannot be encrypted.
+    /// What is wrong with secrets that cannot be encrypted.
     #[must_use]
-    pub fn no_master_key(secrets: &BTreeMap<String, String>) -> Problem {
+    pub fn no_master_key(secrets: &BTreeMap<String, String>) -> Vec<Finding> {
         let pointers = secrets.values();
-        Problem::invalid(pointers.map(|at| Fault::at(at, NO_MASTER_KEY)).collect())
+        pointers
+            .map(|at| Finding::rule(at, NO_MASTER_KEY))
+            .collect()
     }
 
     /// The problem of agents that were there when the document was checked, and are gone.

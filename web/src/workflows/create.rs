@@ -45,7 +45,7 @@ pub async fn create_workflow(
         idempotency: None,
     };
     let workflow = new.workflow();
-    let etag = etag::tag(workflow.revision);
+    let etag = etag::tag(workflow.id, workflow.revision);
     let body = Workflow::of(workflow)?;
     let location = format!("/api/v1/workflows/{}", new.id);
     new.idempotency = key.with(201, Some(location.clone()), &body)?;
@@ -58,7 +58,7 @@ pub async fn create_workflow(
         Made::Replayed(answer) => Ok(Created::Before(answer)),
         Made::KeyReused => Err(IdempotencyKey::reused()),
         Made::AgentsGone(gone) => Err(Checked::without(&checked.agents, &gone)),
-        Made::NoMasterKey => Err(Checked::no_master_key(&checked.secrets)),
+        Made::NoMasterKey => Err(check::refused(Checked::no_master_key(&checked.secrets))),
         Made::SlugTaken => Err(taken(&new.slug, checked.id.is_some())),
     }
 }

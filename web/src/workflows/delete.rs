@@ -4,11 +4,11 @@ use salvo::Writer;
 use salvo::oapi::endpoint;
 use stepwell_queue::workflow::Deleted;
 
-use super::{get, stale};
+use super::get;
 use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Gone, Result};
-use crate::etag::IfMatch;
+use crate::etag::{self, IfMatch};
 use crate::path::NameOrId;
 use crate::problem::Problem;
 use crate::query::{Nothing, Query};
@@ -30,6 +30,6 @@ pub async fn delete_workflow(
     match deleted {
         Deleted::Done => Ok(Gone),
         Deleted::NotFound => Err(Problem::not_found("workflow", &id.0)),
-        Deleted::Stale { revision } => Err(stale(revision)),
+        Deleted::Stale { revision } => Err(etag::stale(revision)),
     }
 }

@@ -21,7 +21,7 @@ pub async fn get_workflow(
 ) -> Result<Tagged<Workflow>> {
     let workflow = find(&app, &id.0).await?;
     Ok(Tagged {
-        etag: etag::tag(workflow.revision),
+        etag: etag::tag(workflow.id, workflow.revision),
         body: Workflow::of(workflow)?,
     })
 }

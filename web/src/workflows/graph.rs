@@ -19,6 +19,11 @@ use crate::path::NameOrId;
 use crate::problem::Problem;
 use crate::query::{Parameters, Query, Reader};
 
+/// The parts of a definition that have steps.
+const STEPS: &str = "steps";
+const COMPENSATE: &str = "compensate";
+const ON_FAILURE: &str = "on_failure";
+
 /// Which version is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct OfVersion(Option<i32>);
@@ -48,7 +53,8 @@ impl Parameters for OfVersion {
 pub struct Graph {
     workflow_id: Uuid,
     version: i32,
-    /// In an order in which every step stands after those it waits for.
+    /// In an order in which every step stands after those it waits for: first the steps, then what undoes
+    /// them, then those of `on_failure`.
     nodes: Vec<Node>,
     edges: Vec<Edge>,
 }
@@ -64,6 +70,9 @@ pub struct Node {
     item_type: Option<&'static str>,
     /// Whether a condition decides if it runs.
     conditional: bool,
+    /// Where it stands in the definition: in `steps`, in the `compensate` of one of them, or in
+    /// `on_failure`. The latter two run only when the run does not complete.
+    part: &'static str,
 }
 
 /// From one step to another.
@@ -73,7 +82,8 @@ pub struct Edge {
     from: String,
     to: String,
     /// `order`: by their places in the definition or their `sequence`; `needs`: the step names the
-    /// other; `data`: its expressions read the other's result.
+    /// other; `data`: its expressions read the other's result; `compensate`: it undoes the other;
+    /// `on_failure`: it runs after the other when the run has failed.
     why: &'static str,
 }
 
@@ -82,8 +92,8 @@ impl Example for Graph {
         json!({
             "workflow_id": "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41", "version": 1,
             "nodes": [
-                {"id": "fetch", "type": "http", "item_type": null, "conditional": false},
-                {"id": "notify", "type": "webhook", "item_type": null, "conditional": true},
+                {"id": "fetch", "type": "http", "item_type": null, "conditional": false, "part": "steps"},
+                {"id": "notify", "type": "webhook", "item_type": null, "conditional": true, "part": "steps"},
             ],
             "edges": [
                 {"from": "fetch", "to": "notify", "why": "order"},
@@ -121,7 +131,17 @@ fn drawn(plan: &Plan) -> (Vec<Node>, Vec<Edge>) {
     };
     let mut nodes = Vec::with_capacity(plan.steps.len());
     let mut edges = Vec::new();
-    for step in &plan.steps {
+    let mut after = None;
+    for (place, step) in (0..).zip(&plan.steps) {
+        // What stands for all that undoes the run is no step of the definition.
+        if matches!(step.kind, Kind::Undo) {
+            continue;
+        }
+        let part = match step.undoes {
+            Some(_) => COMPENSATE,
+            None if usize::from(place) < plan.forward => STEPS,
+            None => ON_FAILURE,
+        };
         nodes.push(Node {
             id: step.name.to_string(),
             r#type: step.word,
@@ -130,6 +150,7 @@ fn drawn(plan: &Plan) -> (Vec<Node>, Vec<Edge>) {
                 _ => None,
             },
             conditional: step.when.is_some(),
+            part,
         });
         let mut draw = |from: &[u16], why: &'static str| {
             let from: BTreeSet<u16> = from.iter().copied().collect();
@@ -141,6 +162,11 @@ fn drawn(plan: &Plan) -> (Vec<Node>, Vec<Edge>) {
         };
         let why = if step.names_needs { "needs" } else { "order" };
         draw(&step.needs, why);
+        draw(step.undoes.as_slice(), COMPENSATE);
+        if part == ON_FAILURE {
+            draw(after.as_slice(), ON_FAILURE);
+            after = Some(place);
+        }
         draw(&step.reads, "data");
     }
     (nodes, edges)

@@ -15,6 +15,8 @@ use crate::openapi::repeatable;
 use crate::page::{Page, Position, parameter};
 use crate::query::{Parameters, Query, Reader};
 
+/// What cursors of this list are marked with.
+const LIST: &str = "workflows";
 const SORTS: &[&str] = &["created_at"];
 const STATUSES: &[&str] = &["active", "inactive"];
 
@@ -30,7 +32,7 @@ pub struct Filter {
 impl Parameters for Filter {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            page: Page::read(reader, SORTS),
+            page: Page::read(reader, LIST, SORTS),
             name: reader.text("name"),
             active: reader
                 .one_of("status", STATUSES)
@@ -61,7 +63,7 @@ impl Parameters for Filter {
                 "team:payments",
             ),
         ];
-        all.extend(Page::describe(SORTS));
+        all.extend(Page::describe(LIST, SORTS));
         all
     }
 }

@@ -17,8 +17,6 @@ pub mod wire;
 use salvo::Router;
 use salvo::oapi::RouterExt;
 
-use crate::etag;
-use crate::problem::{Kind, Problem};
 use crate::runs;
 
 /// Returns the routes of workflows.
@@ -43,15 +41,4 @@ pub fn routes() -> Router {
                         .push(Router::with_path("{version}").get(versions::get_workflow_version)),
                 ),
         )
-}
-
-/// The problem of a change that was based on another revision.
-fn stale(revision: i64) -> Problem {
-    Problem::new(
-        Kind::PreconditionFailed,
-        format!(
-            "The current ETag is {}. Read it again and decide anew.",
-            etag::tag(revision)
-        ),
-    )
 }

@@ -5,8 +5,8 @@ use salvo::oapi::endpoint;
 use stepwell_queue::workflow::Replaced;
 
 use super::check::{self, Checked, Purpose};
+use super::get;
 use super::wire::{Document, Workflow};
-use super::{get, stale};
 use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Result, Tagged};
@@ -32,7 +32,7 @@ pub async fn replace_workflow(
     body: Body<Document>,
 ) -> Result<Tagged<Workflow>> {
     let old = get::find(&app, &id.0).await?;
-    if_match.check(old.revision)?;
+    if_match.check(old.id, old.revision)?;
     let checked = check::check(&app.store, &body.0.0, Purpose::Replace).await?;
     let same = |given: &String| *given == old.slug || *given == old.id.to_string();
     if !checked.id.iter().all(same) {
@@ -57,14 +57,17 @@ pub async fn replace_workflow(
         .await?;
     match replaced {
         Replaced::Done(workflow) => Ok(Tagged {
-            etag: etag::tag(workflow.revision),
+            etag: etag::tag(workflow.id, workflow.revision),
             body: Workflow::of(*workflow)?,
         }),
         Replaced::AgentsGone(gone) => Err(Checked::without(&checked.agents, &gone)),
-        Replaced::SecretsNeeded(places) => Err(Checked::nothing_kept(&checked.secrets, &places)),
-        Replaced::NoMasterKey => Err(Checked::no_master_key(&checked.secrets)),
+        Replaced::SecretsNeeded(places) => {
+            let lacking = Checked::nothing_kept(&checked.secrets, &places);
+            Err(check::refused(lacking))
+        }
+        Replaced::NoMasterKey => Err(check::refused(Checked::no_master_key(&checked.secrets))),
         Replaced::NotFound => Err(Problem::not_found("workflow", &id.0)),
-        Replaced::Stale { revision } => Err(stale(revision)),
+        Replaced::Stale { revision } => Err(etag::stale(revision)),
         Replaced::Replayed(_) | Replaced::KeyReused => {
             Err(Problem::internal("a change without a key met one"))
         }

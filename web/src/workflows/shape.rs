@@ -143,7 +143,7 @@ struct CompensationShape {
 #[derive(ToSchema)]
 #[salvo(schema(name = "FailureStep"))]
 #[expect(dead_code, reason = "only its shape is used")]
-struct FailureStepShape {
+pub(super) struct FailureStepShape {
     /// Unique in the workflow.
     #[salvo(schema(pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"))]
     name: String,
@@ -170,7 +170,7 @@ struct FailureStepShape {
 #[derive(ToSchema)]
 #[salvo(schema(name = "Concurrency"))]
 #[expect(dead_code, reason = "only its shape is used")]
-struct ConcurrencyShape {
+pub(super) struct ConcurrencyShape {
     /// A CEL expression over `input`; absent: all runs of the workflow have the same key.
     #[salvo(schema(value_type = String, required = false))]
     key: Option<String>,

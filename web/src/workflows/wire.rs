@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use stepwell_queue::workflow;
 use uuid::Uuid;
 
-use super::shape::{DocumentShape, StepShape};
+use super::shape::{ConcurrencyShape, DocumentShape, FailureStepShape, StepShape};
 use crate::answer::Result;
 use crate::example::Example;
 use crate::json::Json;
@@ -61,6 +61,15 @@ struct Content {
     timeout_ms: Option<i64>,
     #[serde(default)]
     max_parallel: Option<i64>,
+    #[serde(default = "none")]
+    on_failure: Json,
+    #[serde(default)]
+    concurrency: Option<Json>,
+}
+
+/// No steps: what is left out is told as the list that it means.
+fn none() -> Json {
+    Json(RawValue::from_string("[]".to_owned()).unwrap_or_default())
 }
 
 /// A workflow with its latest version.
@@ -86,6 +95,13 @@ pub struct Workflow {
     pub steps: Json,
     pub timeout_ms: Option<i64>,
     pub max_parallel: Option<i64>,
+    /// Steps that run, one after the other, when a run has failed or timed out and is undone; `[]`
+    /// when there are none.
+    #[salvo(schema(value_type = Vec<FailureStepShape>))]
+    pub on_failure: Json,
+    /// How many runs with the same key there may be at once, or null: any number.
+    #[salvo(schema(value_type = Option<ConcurrencyShape>))]
+    pub concurrency: Option<Json>,
     pub labels: BTreeMap<String, String>,
     /// SHA-256 of what decides how runs behave.
     pub content_hash: String,
@@ -116,6 +132,8 @@ impl Workflow {
             steps: content.steps,
             timeout_ms: content.timeout_ms,
             max_parallel: content.max_parallel,
+            on_failure: content.on_failure,
+            concurrency: content.concurrency,
             labels: workflow.labels,
             content_hash: workflow.content_hash,
             created_at: workflow.created_at.into(),
@@ -130,7 +148,8 @@ impl Example for Workflow {
             "id": "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41", "slug": "my-workflow",
             "name": "Demo Workflow", "description": "A sample workflow", "version": 1,
             "status": "active", "input_schema": null, "output": null, "steps": steps(),
-            "timeout_ms": null, "max_parallel": null, "labels": {"team": "payments"},
+            "timeout_ms": null, "max_parallel": null, "on_failure": [], "concurrency": null,
+            "labels": {"team": "payments"},
             "content_hash": "6f1c4f3f2b6f6c0f0a8d6b3f0d8a4f6e8c1b7a5d9e2f4c6b8a0d1e3f5a7c9b2d",
             "created_at": "2026-03-01T12:00:00.000Z", "updated_at": "2026-03-01T12:00:00.000Z",
         })
@@ -157,6 +176,13 @@ pub struct Version {
     pub steps: Json,
     pub timeout_ms: Option<i64>,
     pub max_parallel: Option<i64>,
+    /// Steps that run, one after the other, when a run has failed or timed out and is undone; `[]`
+    /// when there are none.
+    #[salvo(schema(value_type = Vec<FailureStepShape>))]
+    pub on_failure: Json,
+    /// How many runs with the same key there may be at once, or null: any number.
+    #[salvo(schema(value_type = Option<ConcurrencyShape>))]
+    pub concurrency: Option<Json>,
     pub content_hash: String,
     /// Who wrote it.
     pub created_by: String,
@@ -180,6 +206,8 @@ impl Version {
             steps: content.steps,
             timeout_ms: content.timeout_ms,
             max_parallel: content.max_parallel,
+            on_failure: content.on_failure,
+            concurrency: content.concurrency,
             content_hash: version.content_hash,
             created_by: version.created_by,
             created_at: version.created_at.into(),
@@ -193,6 +221,7 @@ impl Example for Version {
             "workflow_id": "0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41", "version": 1,
             "name": "Demo Workflow", "description": "A sample workflow", "input_schema": null,
             "output": null, "steps": steps(), "timeout_ms": null, "max_parallel": null,
+            "on_failure": [], "concurrency": null,
             "content_hash": "6f1c4f3f2b6f6c0f0a8d6b3f0d8a4f6e8c1b7a5d9e2f4c6b8a0d1e3f5a7c9b2d",
             "created_by": "anonymous", "created_at": "2026-03-01T12:00:00.000Z",
         })

@@ -84,9 +84,7 @@ fn compile_document(document: &Value) -> (Option<Plan>, References, Vec<Finding>
         ));
         if let Some(Some(step)) = compiled.last_mut() {
             step.names_needs = draft.needs.is_some();
-            step.reads = uses.iter().map(|(_, used)| used.step).collect();
-            step.reads.sort_unstable();
-            step.reads.dedup();
+            step.reads = step::reads(&uses);
         }
         let Some(ancestors) = &ancestors else {
             continue;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::site::Site;
-use super::{Delivery, Kind, Lane, OnError, PlannedStep, kind};
+use super::{Delivery, Kind, Lane, OnError, PlannedStep, StepNo, kind};
+use crate::expression::Use;
 use crate::limits::{LANE_CHARS_MAX, NAME_CHARS_MAX};
 use crate::retry::RetryPolicy;
 use crate::validate::Finding;
@@ -120,6 +121,14 @@ pub(super) fn compile(site: &mut Site<'_, '_, '_>, name: &Arc<str>) -> Option<Pl
 /// What the name of a queue or topic looks like.
 pub(super) const LANE_RULE: &str =
     "has 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit";
+
+/// Returns the steps whose results are used, each once.
+pub(super) fn reads(uses: &[(String, Use)]) -> Vec<StepNo> {
+    let mut reads: Vec<StepNo> = uses.iter().map(|(_, used)| used.step).collect();
+    reads.sort_unstable();
+    reads.dedup();
+    reads
+}
 
 /// Says whether a text can be the name of a queue or topic.
 pub(super) fn is_lane(text: &str) -> bool {

@@ -43,7 +43,9 @@ pub(super) fn compensation<'d>(
     let name = Arc::from(format!("undo:{}", draft.name));
     let compiled = ending_step(&mut site.at(pointer, fields, false), &name);
     site.gathered.sight = Sight::Step;
-    for (pointer, used) in std::mem::take(&mut site.gathered.uses) {
+    let uses = std::mem::take(&mut site.gathered.uses);
+    let reads = step::reads(&uses);
+    for (pointer, used) in uses {
         let finished = used.step == number || ancestors.is_none_or(|a| a.has(number, used.step));
         if !finished {
             let name = used.name;
@@ -52,6 +54,7 @@ pub(super) fn compensation<'d>(
         }
     }
     Some(PlannedStep {
+        reads,
         undoes: Some(number),
         ..compiled?
     })
@@ -87,13 +90,15 @@ pub(super) fn on_failure<'d>(
             site.finding_at(format!("{pointer}/name"), detail);
         }
         let compiled = ending_step(&mut site.at(pointer, fields, false), &Arc::from(name));
-        for (pointer, used) in std::mem::take(&mut site.gathered.uses) {
+        let uses = std::mem::take(&mut site.gathered.uses);
+        let reads = step::reads(&uses);
+        for (pointer, used) in uses {
             if used.step >= number {
                 let detail = format!("the step `{}` has not run yet here", used.name);
                 site.finding_at(pointer, detail);
             }
         }
-        steps.extend(compiled);
+        steps.extend(compiled.map(|step| PlannedStep { reads, ..step }));
     }
     site.gathered.sight = Sight::Step;
     steps

@@ -34,7 +34,7 @@ pub fn check(input: AgentInput, keeps_secrets: bool, replaces: bool) -> Result<N
     if let Some(detail) = name_fault(&input.name) {
         fault("/name", detail);
     }
-    if let Some(detail) = url_fault(&input.url) {
+    if let Some(detail) = url_fault(&input.url, USE_AUTH_TYPE) {
         fault("/url", detail);
     }
     if input.health_path.as_ref().is_some_and(|path| {
@@ -111,7 +111,15 @@ pub(crate) fn name_fault(name: &str) -> Option<String> {
         .map(|_| "must not look like an id".into())
 }
 
-pub(crate) fn url_fault(text: &str) -> Option<String> {
+/// What to do instead of putting an agent's credentials into its URL.
+const USE_AUTH_TYPE: &str = "use auth_type basic";
+
+/// What to do instead of putting credentials into a URL that events are delivered to.
+pub(crate) const VERIFY_THE_SIGNATURE: &str =
+    "deliveries are signed, so that their receiver knows who sends them";
+
+/// Says what is wrong with a URL that is to be called; `instead` of credentials in it.
+pub(crate) fn url_fault(text: &str, instead: &str) -> Option<String> {
     if text.chars().count() > URL_CHARS_MAX {
         return Some(format!("may have up to {URL_CHARS_MAX} characters"));
     }
@@ -123,7 +131,7 @@ pub(crate) fn url_fault(text: &str) -> Option<String> {
         return Some("must begin with http:// or https://".into());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Some("must not hold credentials; use auth_type basic".into());
+        return Some(format!("must not hold credentials; {instead}"));
     }
     url.fragment()
         .is_some()

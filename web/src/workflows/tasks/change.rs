@@ -2,9 +2,11 @@
 
 use salvo::Writer;
 use salvo::oapi::endpoint;
+use stepwell_queue::Revision;
 use stepwell_queue::idempotency::Remembered;
 use stepwell_queue::new_run::Idempotency;
 use stepwell_queue::workflow::{Replaced, Workflow};
+use stepwell_workflow::validate::Finding;
 
 use super::super::check::{self, Checked, Purpose};
 use super::super::get;
@@ -64,7 +66,7 @@ pub async fn create_task(
                 Remembered::Reused => return Err(IdempotencyKey::reused()),
             },
         }
-        if_match.check(old.revision)?;
+        if_match.check(old.id, old.revision)?;
         if taken {
             return Err(Problem::new(
                 Kind::NameTaken,
@@ -72,13 +74,16 @@ pub async fn create_task(
             )
             .with_errors(vec![Fault::at("/name", "is the name of another step")]));
         }
-        let checked = checked(&app, &document, Some(place)).await?;
-        match write(&app, &caller, &old, checked, stored.as_ref()).await? {
+        let change = Change {
+            document: &document,
+            place: Some(place),
+        };
+        match change.write(&app, &caller, &old, stored.as_ref()).await? {
             Replaced::Done(workflow) => {
                 return Ok(Added::Now {
                     body: task,
                     location,
-                    etag: etag::tag(workflow.revision),
+                    etag: etag::tag(workflow.id, workflow.revision),
                 });
             }
             Replaced::Replayed(answer) => return Ok(Added::Before(answer)),
@@ -110,7 +115,7 @@ pub async fn replace_task(
     let wanted = body.0.wanted(Some(&task.0))?;
     for _ in 0..TRIES {
         let old = get::find(&app, &id.0).await?;
-        if_match.check(old.revision)?;
+        if_match.check(old.id, old.revision)?;
         let mut document = Document::of(&old.definition)?;
         let stood = document
             .place(&task.0)
@@ -121,11 +126,14 @@ pub async fn replace_task(
             return Err(beyond(document.steps.len()));
         }
         document.steps.insert(place, wanted.step.clone());
-        let checked = checked(&app, &document, Some(place)).await?;
-        if let Replaced::Done(workflow) = write(&app, &caller, &old, checked, None).await? {
+        let change = Change {
+            document: &document,
+            place: Some(place),
+        };
+        if let Replaced::Done(workflow) = change.write(&app, &caller, &old, None).await? {
             return Ok(Tagged {
                 body: Task::of(&wanted.step, place)?,
-                etag: etag::tag(workflow.revision),
+                etag: etag::tag(workflow.id, workflow.revision),
             });
         }
     }
@@ -152,7 +160,7 @@ pub async fn delete_task(
 ) -> Result<Gone> {
     for _ in 0..TRIES {
         let old = get::find(&app, &id.0).await?;
-        if_match.check(old.revision)?;
+        if_match.check(old.id, old.revision)?;
         let mut document = Document::of(&old.definition)?;
         let place = document
             .place(&task.0)
@@ -168,43 +176,84 @@ pub async fn delete_task(
             return Err(Problem::invalid(faults.collect()));
         }
         document.steps.remove(place);
-        let checked = checked(&app, &document, None).await?;
-        if let Replaced::Done(_) = write(&app, &caller, &old, checked, None).await? {
+        let change = Change {
+            document: &document,
+            place: None,
+        };
+        if let Replaced::Done(_) = change.write(&app, &caller, &old, None).await? {
             return Ok(Gone);
         }
     }
     Err(contended())
 }
 
-/// Checks a changed definition. What is wrong with the task itself is told by its place in the body;
-/// what the change breaks elsewhere, by the name of the step.
-async fn checked(app: &App, document: &Document, place: Option<usize>) -> Result<Checked> {
-    let whole = document.whole()?;
-    let findings = match check::findings(&app.store, &whole, Purpose::Replace).await? {
-        Ok(checked) => return Ok(checked),
-        Err(findings) => findings,
-    };
-    let own = place.map(|place| format!("/steps/{place}"));
-    let told = findings.into_iter().map(|mut finding| {
-        let rest = own
-            .as_ref()
-            .and_then(|own| finding.pointer.strip_prefix(own.as_str()));
-        match rest {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                finding.pointer = rest.to_owned();
+/// A changed definition, and where in it the task stands that the client sent.
+struct Change<'a> {
+    document: &'a Document,
+    place: Option<usize>,
+}
+
+impl Change<'_> {
+    /// Writes it, based on the revision that was read.
+    async fn write(
+        &self,
+        app: &App,
+        caller: &Caller,
+        old: &Workflow,
+        key: Option<&Idempotency>,
+    ) -> Result<Replaced> {
+        let whole = self.document.whole()?;
+        let checked = check::findings(&app.store, &whole, Purpose::Replace).await?;
+        let Checked {
+            text,
+            agents,
+            secrets,
+            ..
+        } = checked.map_err(|findings| self.refused(findings))?;
+        let based_on = [Revision {
+            of: old.id,
+            number: old.revision,
+        }];
+        let replaced = app
+            .store
+            .replace_workflow(old.id, text, Some(&based_on), &caller.0, now(), key)
+            .await?;
+        match replaced {
+            Replaced::AgentsGone(gone) => Err(Checked::without(&agents, &gone)),
+            Replaced::SecretsNeeded(places) => {
+                Err(self.refused(Checked::nothing_kept(&secrets, &places)))
             }
-            _ => {
-                finding.detail = format!(
-                    "{}: {}",
-                    elsewhere(document, &finding.pointer),
-                    finding.detail
-                );
-                finding.pointer = String::new();
-            }
+            Replaced::NoMasterKey => Err(self.refused(Checked::no_master_key(&secrets))),
+            Replaced::NotFound => Err(Problem::not_found("workflow", &old.slug)),
+            other => Ok(other),
         }
-        finding
-    });
-    Err(check::refused(told.collect()))
+    }
+
+    /// What is wrong with the task itself is told by its place in the body; what the change breaks
+    /// elsewhere, by the name of the step.
+    fn refused(&self, findings: Vec<Finding>) -> Problem {
+        let own = self.place.map(|place| format!("/steps/{place}"));
+        let told = findings.into_iter().map(|mut finding| {
+            let rest = own
+                .as_ref()
+                .and_then(|own| finding.pointer.strip_prefix(own.as_str()));
+            match rest {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                    finding.pointer = rest.to_owned();
+                }
+                _ => {
+                    finding.detail = format!(
+                        "{}: {}",
+                        elsewhere(self.document, &finding.pointer),
+                        finding.detail
+                    );
+                    finding.pointer = String::new();
+                }
+            }
+            finding
+        });
+        check::refused(told.collect())
+    }
 }
 
 /// Names what stands at a pointer into the whole definition.
@@ -218,27 +267,6 @@ fn elsewhere(document: &Document, pointer: &str) -> String {
         Some(name) => format!("the step `{name}` ({pointer} of the workflow)"),
         None if pointer.is_empty() => "the workflow".to_owned(),
         None => format!("{pointer} of the workflow"),
-    }
-}
-
-/// Writes the changed definition, based on the revision that was read.
-async fn write(
-    app: &App,
-    caller: &Caller,
-    old: &Workflow,
-    checked: Checked,
-    key: Option<&Idempotency>,
-) -> Result<Replaced> {
-    let Checked { text, agents, .. } = checked;
-    let based_on = [old.revision];
-    let replaced = app
-        .store
-        .replace_workflow(old.id, text, Some(&based_on), &caller.0, now(), key)
-        .await?;
-    match replaced {
-        Replaced::AgentsGone(gone) => Err(Checked::without(&agents, &gone)),
-        Replaced::NotFound => Err(Problem::not_found("workflow", &old.slug)),
-        other => Ok(other),
     }
 }
 

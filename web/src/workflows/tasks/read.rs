@@ -60,6 +60,6 @@ pub async fn get_task(
         .ok_or_else(|| Problem::not_found("task", &task.0))?;
     Ok(Tagged {
         body: Task::of(&document.steps[place], place)?,
-        etag: etag::tag(workflow.revision),
+        etag: etag::tag(workflow.id, workflow.revision),
     })
 }

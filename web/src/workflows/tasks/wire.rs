@@ -154,7 +154,7 @@ impl EndpointOutRegister for Added {
                 "ETag",
                 header(
                     "The workflow's revision, for `If-Match`; not with a replayed answer.",
-                    "\"2\"",
+                    "\"0199b6d2-3c1f-7a52-8f2e-1d7f5c0e9a41.2\"",
                 ),
             )
             .add_header(

@@ -58,6 +58,9 @@ fn url(site: &mut Site<'_, '_, '_>) -> Option<Template> {
                 Some("only http and https can be called".to_owned())
             }
             Ok(url) if !url.has_host() => Some("the URL names no host".to_owned()),
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                Some("a URL must not hold credentials; send them in `headers`".to_owned())
+            }
             Ok(_) => None,
             Err(error) => Some(format!("this is no URL: {error}")),
         },
