@@ -188,7 +188,8 @@ async fn an_inactive_workflow_and_a_version_that_is_not_there_fail_the_step() {
     with_app(async |app| {
         let steps = json!([{"name": "t", "type": "transform", "config": {"value": 1}}]);
         app.api.workflow("child", steps.clone()).await;
-        let child = json!({"workflow": "child", "version": 9, "wait": false});
+        // A name that is filled in is looked up when the step begins.
+        let child = json!({"workflow": "${'child'}", "version": 9, "wait": false});
         let run = asks(app, "later", child, json!({})).await;
         assert_eq!(run["error"]["type"], "unknown_workflow", "{run}");
         assert!(

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::expression::Cache;
 use crate::plan::{Kind, PlannedStep};
 use crate::state::{StepState, Tally, delta, is_call, name_of, planned};
-use crate::{Plan, RunHeader, RunState, StepKey, StepSnapshot, StepStatus};
+use crate::{Plan, RunHeader, RunState, RunStatus, StepKey, StepSnapshot, StepStatus};
 
 impl RunState {
     /// Makes the state again from what is stored. `steps` holds, for each step, the row of its
@@ -49,6 +49,11 @@ impl RunState {
             None => plan.timeout.map(delta),
         };
         let seen = header.started_at.unwrap_or(header.created_at);
+        let mut header = header;
+        // One that was paused before its first step rests from when its driver says so.
+        if header.paused && header.started_at.is_some() && !header.status.is_terminal() {
+            header.status = RunStatus::Paused;
+        }
         let mut run = Self {
             status: header.status,
             tally: Tally::default(),
