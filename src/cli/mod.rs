@@ -2,6 +2,7 @@
 
 mod api;
 mod apply;
+mod bench;
 mod client;
 mod completions;
 mod doctor;
@@ -70,6 +71,8 @@ enum Command {
     Health(health::Health),
     /// Print a script that lets a shell complete commands and flags.
     Completions(completions::Completions),
+    /// Measure what this machine and its Postgres give: a private one, unless DATABASE_URL names another.
+    Bench(Box<bench::Bench>),
     /// Make, list and revoke keys of the API, in the database itself.
     Key(key::KeyCommand),
     /// Encrypt what is secret anew, under another master key.
@@ -175,6 +178,7 @@ async fn carry_out(command: Command, given: Given) -> anyhow::Result<()> {
         Command::Apply(apply) => apply.run(given).await,
         Command::Run(run) => run.run(given).await,
         Command::Doctor(doctor) => doctor.run(given).await,
+        Command::Bench(bench) => Box::pin(bench.run(given)).await,
         Command::Health(health) => health.run(given).await,
         Command::Completions(completions) => completions.run(),
         Command::Key(key) => key.run(given).await,

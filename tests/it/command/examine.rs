@@ -146,3 +146,53 @@ async fn shells_learn_every_command() {
     }
     refused(&["completions", "cobol"], &[]).await;
 }
+
+#[tokio::test]
+async fn a_measurement_leaves_nothing_but_its_history() {
+    with_app(async |app| {
+        let variables = app.variables();
+        let variables: Vec<(&str, &str)> = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let few = [
+            "bench",
+            "--runs",
+            "30",
+            "--steps",
+            "2",
+            "--singles",
+            "3",
+            "--json",
+        ];
+        let mut process = Process::spawn("bench", &few, &variables);
+        assert_eq!(
+            process.exit().await.code(),
+            Some(EXIT_OK),
+            "{}",
+            process.log()
+        );
+        let told: Value = serde_json::from_str(&process.output()).unwrap();
+        assert_eq!((&told["runs"], &told["steps"]), (&json!(30), &json!(2)));
+        for pointer in [
+            "/enqueue_runs_per_second",
+            "/drain_steps_per_second",
+            "/single_run_ms/p95",
+        ] {
+            let figure = told.pointer(pointer).unwrap().as_f64().unwrap();
+            assert!(figure > 0.0, "{told}");
+        }
+        let completed =
+            "select count(*) from stepwell.run where status = 'completed' and steps_total = 2";
+        assert_eq!(app.database.number(completed).await, 33);
+        assert_eq!(
+            app.database
+                .number("select count(*) from stepwell.job")
+                .await,
+            0
+        );
+        let live = app.api.get("workflows").await.of(200);
+        assert_eq!(live.body["items"], json!([]));
+    })
+    .await;
+}
