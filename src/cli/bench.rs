@@ -1,31 +1,27 @@
 //! `stepwell bench`: what this machine and this Postgres give. It starts runs of steps that do nothing,
 //! lets a worker of its own drain them, and then starts single ones. `./dev bench` measures more.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod figures;
+mod load;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use chrono::Utc;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::Value;
+use stepwell::queue::Store;
 use stepwell::queue::enqueue::Enqueued;
-use stepwell::queue::workflow::{NewWorkflow, PlannedVersion, Secrets, WorkflowText};
-use stepwell::queue::{Actor, NewRun, Store};
+use stepwell::queue::workflow::PlannedVersion;
 use stepwell::worker::{Runtime, WorkerSettings};
-use stepwell::workflow::validate::validate;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::{Given, parts, print};
+use figures::{Figures, tell};
+use load::{ACTOR, TASK, actor, new_run, workflow};
+
+use super::{Given, parts};
 use crate::config::database;
 use crate::embedded::{Options, Private};
 use crate::shutdown;
 
-/// Who the audit says it was.
-const ACTOR: &str = "bench";
-/// The function that the steps call.
-const TASK: &str = "noop";
 /// Runs of one transaction: some hundreds cost little more than one.
 const BATCH: usize = 500;
 /// How often the worker's counters are looked at: far less than a drain takes.
@@ -144,7 +140,12 @@ impl Bench {
         {
             bail!("{n} runs ended as {status}");
         }
-        Ok(Figures::of(self, enqueued, drained, singles))
+        Ok(Figures::of(
+            (self.runs, self.steps),
+            enqueued,
+            drained,
+            singles,
+        ))
     }
 
     /// Starts runs one after the other; gives how long each took.
@@ -163,144 +164,5 @@ impl Bench {
             all.push(began.elapsed());
         }
         Ok(all)
-    }
-}
-
-/// What came of it.
-struct Figures {
-    runs: u32,
-    steps: u32,
-    enqueue_per_second: f64,
-    drain_per_second: f64,
-    p50_ms: f64,
-    p95_ms: f64,
-}
-
-impl Figures {
-    fn of(
-        asked: &Bench,
-        enqueued: Duration,
-        drained: Duration,
-        mut singles: Vec<Duration>,
-    ) -> Self {
-        singles.sort_unstable();
-        let at = |percent: usize| {
-            let nth = singles.len().saturating_sub(1) * percent / 100;
-            let took = singles.get(nth).copied().unwrap_or_default();
-            took.as_secs_f64() * 1_000.0
-        };
-        let runs = f64::from(asked.runs);
-        Self {
-            runs: asked.runs,
-            steps: asked.steps,
-            enqueue_per_second: runs / enqueued.as_secs_f64(),
-            drain_per_second: runs / drained.as_secs_f64(),
-            p50_ms: at(50),
-            p95_ms: at(95),
-        }
-    }
-}
-
-fn tell(figures: &Figures, as_json: bool) -> anyhow::Result<()> {
-    let Figures {
-        runs,
-        steps,
-        enqueue_per_second,
-        drain_per_second,
-        p50_ms,
-        p95_ms,
-    } = figures;
-    let steps_per_second = drain_per_second * f64::from(*steps);
-    if as_json {
-        let rounded = |figure: f64| (figure * 100.0).round() / 100.0;
-        return print::json(&json!({
-            "runs": runs, "steps": steps,
-            "enqueue_runs_per_second": rounded(*enqueue_per_second),
-            "drain_runs_per_second": rounded(*drain_per_second),
-            "drain_steps_per_second": rounded(steps_per_second),
-            "single_run_ms": { "p50": rounded(*p50_ms), "p95": rounded(*p95_ms) },
-        }));
-    }
-    print::line(format_args!(
-        "{runs} runs of {steps} steps that do nothing, one worker, every result durable"
-    ));
-    let row = |what: &str, figure: String| vec![what.to_owned(), figure];
-    print::table(
-        &["", "figure"],
-        &[
-            row("enqueue", format!("{enqueue_per_second:.0} runs/s")),
-            row(
-                "drain",
-                format!("{drain_per_second:.0} runs/s, {steps_per_second:.0} steps/s"),
-            ),
-            row(
-                "one run alone",
-                format!("p50 {p50_ms:.2} ms, p95 {p95_ms:.2} ms"),
-            ),
-        ],
-    );
-    Ok(())
-}
-
-fn actor() -> Actor {
-    Actor {
-        name: ACTOR.to_owned(),
-        ..Actor::default()
-    }
-}
-
-/// Makes the workflow, under a name that nobody else has; its queue has the same.
-async fn workflow(store: &Store, steps: u32) -> anyhow::Result<PlannedVersion> {
-    let id = Uuid::now_v7();
-    let slug = format!("bench-{}", id.simple());
-    let steps: Vec<_> = (1..=steps)
-        .map(|n| json!({"name": format!("s{n}"), "type": "task", "config": {"task": TASK}}))
-        .collect();
-    let document = json!({"name": "Measurement", "steps": steps});
-    let (definition, _) = validate(&document)?;
-    let text = WorkflowText {
-        name: definition.name.clone(),
-        description: None,
-        active: Some(true),
-        labels: BTreeMap::new(),
-        definition: RawValue::from_string(document.to_string())?,
-        content_hash: definition.content_hash(),
-        secrets: Secrets::default(),
-        agents: Vec::new(),
-    };
-    let new = NewWorkflow {
-        id,
-        slug: slug.clone(),
-        text,
-        actor: actor(),
-        created_at: Utc::now(),
-        idempotency: None,
-    };
-    store.create_workflow(&new).await?;
-    let planned = store.resolve(&slug, None).await?;
-    planned.context("the workflow of the measurement is gone")
-}
-
-fn new_run(planned: &PlannedVersion, awaited: bool) -> NewRun {
-    NewRun {
-        id: Uuid::now_v7(),
-        workflow_id: planned.workflow_id,
-        workflow_name: Arc::clone(&planned.workflow_name),
-        version: planned.version,
-        steps_total: i32::try_from(planned.plan.forward).unwrap_or(i32::MAX),
-        input: Arc::from(RawValue::NULL.to_owned()),
-        queue: Arc::clone(&planned.workflow_name),
-        priority: 0,
-        run_at: None,
-        timeout_ms: None,
-        labels: BTreeMap::new(),
-        dedupe_key: None,
-        place: None,
-        callback_url: None,
-        parent: None,
-        awaited,
-        actor: actor(),
-        created_at: Utc::now(),
-        idempotency: None,
     }
 }

@@ -1,0 +1,82 @@
+//! What a measurement works on: a workflow of its own, on a queue of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chrono::Utc;
+use serde_json::json;
+use serde_json::value::RawValue;
+use stepwell::queue::workflow::{NewWorkflow, PlannedVersion, Secrets, WorkflowText};
+use stepwell::queue::{Actor, NewRun, Store};
+use stepwell::workflow::validate::validate;
+use uuid::Uuid;
+
+pub(super) const ACTOR: &str = "bench";
+/// The function that the steps call.
+pub(super) const TASK: &str = "noop";
+
+/// Who the audit says it was.
+pub(super) fn actor() -> Actor {
+    Actor {
+        name: ACTOR.to_owned(),
+        ..Actor::default()
+    }
+}
+
+/// Makes the workflow, under a name that nobody else has; its queue has the same.
+pub(super) async fn workflow(store: &Store, steps: u32) -> anyhow::Result<PlannedVersion> {
+    let id = Uuid::now_v7();
+    let slug = format!("bench-{}", id.simple());
+    let steps: Vec<_> = (1..=steps)
+        .map(|n| json!({"name": format!("s{n}"), "type": "task", "config": {"task": TASK}}))
+        .collect();
+    let document = json!({"name": "Measurement", "steps": steps});
+    let (definition, _) = validate(&document)?;
+    let text = WorkflowText {
+        name: definition.name.clone(),
+        description: None,
+        active: Some(true),
+        labels: BTreeMap::new(),
+        definition: RawValue::from_string(document.to_string())?,
+        content_hash: definition.content_hash(),
+        secrets: Secrets::default(),
+        agents: Vec::new(),
+    };
+    let new = NewWorkflow {
+        id,
+        slug: slug.clone(),
+        text,
+        actor: actor(),
+        created_at: Utc::now(),
+        idempotency: None,
+    };
+    store.create_workflow(&new).await?;
+    let planned = store.resolve(&slug, None).await?;
+    planned.context("the workflow of the measurement is gone")
+}
+
+/// A run of it; `awaited` when somebody waits for its end.
+pub(super) fn new_run(planned: &PlannedVersion, awaited: bool) -> NewRun {
+    NewRun {
+        id: Uuid::now_v7(),
+        workflow_id: planned.workflow_id,
+        workflow_name: Arc::clone(&planned.workflow_name),
+        version: planned.version,
+        steps_total: i32::try_from(planned.plan.forward).unwrap_or(i32::MAX),
+        input: Arc::from(RawValue::NULL.to_owned()),
+        queue: Arc::clone(&planned.workflow_name),
+        priority: 0,
+        run_at: None,
+        timeout_ms: None,
+        labels: BTreeMap::new(),
+        dedupe_key: None,
+        place: None,
+        callback_url: None,
+        parent: None,
+        awaited,
+        actor: actor(),
+        created_at: Utc::now(),
+        idempotency: None,
+    }
+}
