@@ -7,10 +7,10 @@
 )]
 
 mod any;
+mod config;
 mod order;
 mod schema;
 mod shape;
-mod types;
 mod undoing;
 
 use serde_json::{Value, json};
