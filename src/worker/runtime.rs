@@ -181,9 +181,9 @@ impl Runtime {
                     Ended::Fenced
                 }
                 () = draining.cancelled() => {
-                    tracing::info!(%worker_id, "the worker was asked to drain: it claims nothing more");
                     stop_claiming.cancel();
                     stages.drain.cancel();
+                    tracing::info!(%worker_id, "the worker was asked to drain: it claims nothing more");
                     self.finish(working, &stages, &fenced, shutdown).await;
                     Ended::Drained
                 }
