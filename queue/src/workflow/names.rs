@@ -37,7 +37,8 @@ impl Store {
         Ok(unknown.into_iter().collect())
     }
 
-    /// Returns those of these versions of workflows (slugs or ids) that there are not.
+    /// Returns those of these versions that workflows (slugs or ids) do not have. A workflow that does not
+    /// exist lacks none: that is said by [`Self::unknown_workflows`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -49,10 +50,10 @@ impl Store {
         let unknown = sqlx::query!(
             r#"select wanted.name as "name!", wanted.version as "version!"
                from (select unnest($1::text[]) as name, unnest($2::int[]) as version) as wanted
-               where not exists (select from stepwell.workflow w
-                                 join stepwell.workflow_version v on v.workflow_id = w.id
-                                 where w.deleted_at is null and v.version = wanted.version
-                                 and (w.slug = wanted.name or w.id::text = lower(wanted.name)))"#,
+               join stepwell.workflow w on w.deleted_at is null
+                    and (w.slug = wanted.name or w.id::text = lower(wanted.name))
+               where not exists (select from stepwell.workflow_version v
+                                 where v.workflow_id = w.id and v.version = wanted.version)"#,
             names,
             versions
         )

@@ -249,18 +249,13 @@ async fn unknown(
         }
     }
     if !names.versions.is_empty() {
-        findings.extend(unknown_versions(store, names, &findings).await?);
+        findings.extend(unknown_versions(store, names).await?);
     }
     Ok(findings)
 }
 
-/// Finds the versions that are named of workflows that have no such version. Of a workflow that does not
-/// exist at all that is said already.
-async fn unknown_versions(
-    store: &Store,
-    names: &References,
-    said: &[Finding],
-) -> Result<Vec<Finding>> {
+/// Finds the versions that are named of workflows that have no such version.
+async fn unknown_versions(store: &Store, names: &References) -> Result<Vec<Finding>> {
     let wanted: BTreeSet<_> = names
         .versions
         .iter()
@@ -271,16 +266,10 @@ async fn unknown_versions(
         .map(|(name, n)| (name.clone(), n))
         .unzip();
     let unknown = store.unknown_versions(&slugs, &versions).await?;
-    let is_said = |pointer: &str| {
-        let parent = pointer.strip_suffix("version");
-        parent.is_some_and(|parent| {
-            said.iter()
-                .any(|finding| finding.pointer.starts_with(parent))
-        })
-    };
-    let missing = names.versions.iter().filter(|(pointer, name, version)| {
-        unknown.contains(&(name.clone(), *version)) && !is_said(pointer)
-    });
+    let missing = names
+        .versions
+        .iter()
+        .filter(|(_, name, version)| unknown.contains(&(name.clone(), *version)));
     let findings = missing.map(|(pointer, name, version)| {
         let detail = format!("the workflow {name:?} has no version {version}");
         Finding::rule(pointer.clone(), detail)
