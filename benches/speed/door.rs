@@ -1,12 +1,10 @@
 //! Runs come in by the product's own library: many at once, or one at a time.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use stepwell::queue::enqueue::Enqueued;
-use stepwell::queue::new_run::DEFAULT_QUEUE;
 use stepwell::queue::workflow::PlannedVersion;
 use stepwell::queue::{Actor, Error, NewRun, Store};
 use uuid::Uuid;
@@ -42,30 +40,11 @@ impl Door {
     }
 
     pub(crate) fn new_run(&self) -> NewRun {
-        NewRun {
-            id: Uuid::now_v7(),
-            workflow_id: self.plan.workflow_id,
-            workflow_name: self.plan.workflow_name.clone(),
-            version: self.plan.version,
-            steps_total: i32::try_from(self.plan.plan.steps.len()).unwrap(),
-            input: self.input.clone(),
-            queue: DEFAULT_QUEUE.into(),
-            priority: 0,
-            run_at: None,
-            timeout_ms: None,
-            labels: BTreeMap::new(),
-            dedupe_key: None,
-            place: None,
-            callback_url: None,
-            parent: None,
-            awaited: false,
-            actor: Actor {
-                name: "bench".to_owned(),
-                ..Actor::default()
-            },
-            created_at: chrono::Utc::now(),
-            idempotency: None,
-        }
+        let actor = Actor {
+            name: "bench".to_owned(),
+            ..Actor::default()
+        };
+        NewRun::of(&self.plan, self.input.clone(), actor)
     }
 
     /// Enqueues one; returns after the commit.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::Actor;
 use crate::place::Claim;
+use crate::workflow::PlannedVersion;
 
 /// The queue of runs that name none.
 pub const DEFAULT_QUEUE: &str = "default";
@@ -42,6 +43,34 @@ pub struct NewRun {
     pub actor: Actor,
     pub created_at: Time,
     pub idempotency: Option<Idempotency>,
+}
+
+impl NewRun {
+    /// A run of this version on this input, made now, with nothing that its maker has not asked for.
+    #[must_use]
+    pub fn of(planned: &PlannedVersion, input: Arc<RawValue>, actor: Actor) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            workflow_id: planned.workflow_id,
+            workflow_name: Arc::clone(&planned.workflow_name),
+            version: planned.version,
+            steps_total: i32::try_from(planned.plan.forward).unwrap_or(i32::MAX),
+            input,
+            queue: DEFAULT_QUEUE.into(),
+            priority: 0,
+            run_at: None,
+            timeout_ms: None,
+            labels: BTreeMap::new(),
+            dedupe_key: None,
+            callback_url: None,
+            parent: None,
+            place: None,
+            awaited: false,
+            actor,
+            created_at: chrono::Utc::now(),
+            idempotency: None,
+        }
+    }
 }
 
 /// An `Idempotency-Key` with the answer that is to be given again.

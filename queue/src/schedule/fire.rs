@@ -117,28 +117,15 @@ impl Store {
 }
 
 fn new_run(schedule: &Schedule, planned: &PlannedVersion) -> NewRun {
+    let input = Arc::from(schedule.input.clone());
+    // Its place, where it needs one, the driver asks for.
     NewRun {
-        id: Uuid::now_v7(),
-        workflow_id: planned.workflow_id,
-        workflow_name: Arc::clone(&planned.workflow_name),
-        version: planned.version,
-        steps_total: i32::try_from(planned.plan.steps.len()).unwrap_or(i32::MAX),
-        input: Arc::from(schedule.input.clone()),
         queue: schedule.queue.as_str().into(),
         priority: schedule.priority,
-        run_at: None,
-        timeout_ms: None,
         labels: schedule.labels.clone(),
-        dedupe_key: None,
-        callback_url: None,
-        // The driver asks for it.
-        place: None,
-        parent: None,
-        awaited: false,
-        actor: actor(schedule),
         // When it is made, which may be long after it was due.
         created_at: chrono::Utc::now().trunc_subsecs(6),
-        idempotency: None,
+        ..NewRun::of(planned, input, actor(schedule))
     }
 }
 

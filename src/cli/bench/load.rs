@@ -58,25 +58,10 @@ pub(super) async fn workflow(store: &Store, steps: u32) -> anyhow::Result<Planne
 
 /// A run of it; `awaited` when somebody waits for its end.
 pub(super) fn new_run(planned: &PlannedVersion, awaited: bool) -> NewRun {
+    let nothing = Arc::from(RawValue::NULL.to_owned());
     NewRun {
-        id: Uuid::now_v7(),
-        workflow_id: planned.workflow_id,
-        workflow_name: Arc::clone(&planned.workflow_name),
-        version: planned.version,
-        steps_total: i32::try_from(planned.plan.forward).unwrap_or(i32::MAX),
-        input: Arc::from(RawValue::NULL.to_owned()),
         queue: Arc::clone(&planned.workflow_name),
-        priority: 0,
-        run_at: None,
-        timeout_ms: None,
-        labels: BTreeMap::new(),
-        dedupe_key: None,
-        place: None,
-        callback_url: None,
-        parent: None,
         awaited,
-        actor: actor(),
-        created_at: Utc::now(),
-        idempotency: None,
+        ..NewRun::of(planned, nothing, actor())
     }
 }

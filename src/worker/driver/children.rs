@@ -1,9 +1,7 @@
 //! Child runs: a workflow step's child is written in the same commit as the step that waits for it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::Utc;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use stepwell_queue::place::Claim;
@@ -48,30 +46,17 @@ impl Driver {
             key: wanted.key,
             generation: header.generation,
         });
+        let actor = Actor {
+            name: format!("run:{}", header.id),
+            request_id: Some(self.origin.request_id.clone()),
+            traceparent: Some(self.origin.traceparent()),
+        };
         Ok(NewRun {
             id: wanted.run_id,
-            workflow_id: version.workflow_id,
-            workflow_name: Arc::clone(&version.workflow_name),
-            version: version.version,
-            steps_total: i32::try_from(version.plan.forward).unwrap_or(i32::MAX),
-            input: Arc::from(input),
             queue: Arc::clone(&self.queue),
-            priority: 0,
-            run_at: None,
-            timeout_ms: None,
-            labels: BTreeMap::new(),
-            dedupe_key: None,
             place: claim(version, &wanted.input),
-            callback_url: None,
             parent,
-            awaited: false,
-            actor: Actor {
-                name: format!("run:{}", header.id),
-                request_id: Some(self.origin.request_id.clone()),
-                traceparent: Some(self.origin.traceparent()),
-            },
-            created_at: Utc::now(),
-            idempotency: None,
+            ..NewRun::of(version, Arc::from(input), actor)
         })
     }
 }

@@ -137,6 +137,26 @@ async fn missed_firings_are_made_up_for_within_bounds() {
 }
 
 #[tokio::test]
+async fn a_fired_run_counts_the_steps_that_are_to_be_made() {
+    with_app(async |app| {
+        let quick = json!({"type": "transform", "config": {"value": 1}});
+        let step =
+            json!({"name": "s", "type": "transform", "config": {"value": 1}, "compensate": quick});
+        let told = json!([{"name": "t", "type": "transform", "config": {"value": 1}}]);
+        app.api
+            .workflow_with("w", json!([step]), json!({"on_failure": told}))
+            .await;
+        let body = json!({"name": "yearly", "workflow": "w", "cron": "0 0 1 1 *"});
+        app.api.post("schedules", body).await.of(201);
+        let fired = app.api.post("schedules/yearly/run", json!(null)).await;
+        let id = fired.of(202).text("/id");
+        let run = app.api.get(&format!("runs/{id}")).await.of(200).body;
+        assert_eq!(run["steps_total"], 1, "{run}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_schedule_whose_workflow_is_gone_says_so_and_goes_on() {
     with_app(async |app| {
         quick(app).await;

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
-use stepwell_queue::new_run::DEFAULT_QUEUE;
 use stepwell_queue::place::Claim;
 use stepwell_queue::{Actor, NewRun, PlannedVersion};
 use stepwell_workflow::limits::DURATION_MAX;
 use stepwell_workflow::plan::OnLimit;
 use stepwell_workflow::{Plan, Time};
-use uuid::Uuid;
 
 use super::input::check_input;
 use super::limits::{DEDUPE_KEY_CHARS_MAX, PRIORITY_MAX, QUEUE_CHARS_MAX};
@@ -104,14 +102,9 @@ impl ExecuteInput {
         if faults.len() > known {
             return None;
         }
+        let plain = NewRun::of(planned, input?, occasion.actor.clone());
         Some(NewRun {
-            id: Uuid::now_v7(),
-            workflow_id: planned.workflow_id,
-            workflow_name: Arc::clone(&planned.workflow_name),
-            version: planned.version,
-            steps_total: i32::try_from(planned.plan.forward).unwrap_or(i32::MAX),
-            input: input?,
-            queue: self.queue.as_deref().unwrap_or(DEFAULT_QUEUE).into(),
+            queue: self.queue.map_or(plain.queue, Arc::from),
             priority: i16::try_from(priority).ok()?,
             run_at: self.run_at.filter(|at| *at > occasion.now),
             timeout_ms: self.timeout_ms,
@@ -119,11 +112,8 @@ impl ExecuteInput {
             dedupe_key: self.dedupe_key,
             place,
             callback_url: self.callback_url,
-            parent: None,
-            awaited: false,
-            actor: occasion.actor.clone(),
             created_at: occasion.now,
-            idempotency: None,
+            ..plain
         })
     }
 }
@@ -145,9 +135,10 @@ fn claim(plan: &Plan, input: &RawValue) -> Result<Option<Claim>, String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use super::{Arc, ExecuteInput, Fault, NewRun, Occasion, Uuid};
+    use super::{Arc, ExecuteInput, Fault, NewRun, Occasion};
     use serde_json::{Value, json};
     use stepwell_queue::{Actor, PlannedVersion};
+    use uuid::Uuid;
 
     fn order(body: &Value) -> (Option<NewRun>, Vec<Fault>) {
         let definition = json!({
