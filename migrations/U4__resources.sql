@@ -1,4 +1,3 @@
-drop index stepwell.audit_id;
 drop index stepwell.run_queue;
 drop index stepwell.run_labels;
 drop trigger run_turned on stepwell.run;

@@ -15,9 +15,10 @@ create table stepwell.queue (
 -- The claims of a limited queue count what is leased: a handful of rows among all jobs.
 create index job_leased on stepwell.job (queue) where state = 'leased';
 
--- What stands apart among many due jobs: lists look for it. Most jobs never come in here.
+-- What stands apart among many due jobs: lists look for it. Most jobs never come in here. Only a job that a
+-- driver has had can have begun; `started_at` itself would make the first commit of every run write all indexes.
 create index job_apart on stepwell.job (run_id)
-    where state = 'parked' or paused or (state = 'ready' and started_at is not null);
+    where state = 'parked' or paused or (state = 'ready' and not fresh);
 
 -- Runs that did not complete. A list of the failed ones would otherwise read every run; an index on
 -- `run.status` would make every finished run write all of its index entries anew.
@@ -102,6 +103,3 @@ create trigger run_turned after update of status on stepwell.run
 -- without labels, or of the ordinary queue, writes neither at all.
 create index run_labels on stepwell.run using gin (labels jsonb_path_ops) where labels is not null;
 create index run_queue on stepwell.run (queue, id) where queue <> 'default';
-
--- The audit log by time. Its rows lie in the order of their ids, so a summary of its pages is enough.
-create index audit_id on stepwell.audit using brin (id) with (autosummarize = on);

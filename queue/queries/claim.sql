@@ -1,21 +1,23 @@
 -- Leases due jobs of one queue to a worker and returns them with their runs. $4, $5: ready jobs at or
 -- before this place are passed over (D7); $6: so are timed jobs before this time. The states are
 -- literals, so that the planner sees the partial indexes; the CTEs are materialized, so that LIMIT
--- and SKIP LOCKED happen once. The worker's row is locked against being marked dead.
+-- and SKIP LOCKED happen once. The worker's row is locked against being marked dead. A locked row stays
+-- where it is, so it is found again by its place; one that was just changed by somebody else is not found
+-- there, and is left to the next claim, as if it were still locked.
 with owner as materialized (
     select id from stepwell.worker
     where id = $1 and epoch = $2 and status = 'alive'
     for key share
 ),
 ready as materialized (
-    select run_id, rank, fresh from stepwell.job
+    select ctid as place, run_id, rank, fresh from stepwell.job
     where state = 'ready' and queue = $3 and (rank, run_id) > ($4, $5)
     order by rank, run_id
     limit $7
     for update skip locked
 ),
 late as materialized (
-    select run_id, rank, fresh, run_at from stepwell.job
+    select ctid as place, run_id, rank, fresh, run_at from stepwell.job
     where state = 'timed' and queue = $3 and run_at >= $6 and run_at <= now()
     order by run_at
     limit $7
@@ -23,18 +25,18 @@ late as materialized (
 ),
 -- Ready and overdue jobs in turn, so that neither keeps the other waiting.
 chosen as materialized (
-    select run_id, rank, fresh, run_at
-    from (select run_id, rank, fresh, null::timestamptz as run_at, row_number() over () as place from ready
+    select place, run_id, rank, fresh, run_at
+    from (select place, run_id, rank, fresh, null::timestamptz as run_at, row_number() over () as turn from ready
           union all
-          select run_id, rank, fresh, run_at, row_number() over () from late) as due
-    order by place
+          select place, run_id, rank, fresh, run_at, row_number() over () from late) as due
+    order by turn
     limit $7
 ),
 leased as (
     update stepwell.job j
     set state = 'leased', worker_id = o.id, run_at = null, blocked_on = null, fresh = false
     from chosen c, owner o
-    where j.run_id = c.run_id
+    where j.ctid = c.place
     returning j.run_id, j.rank, c.run_at, c.fresh, j.deaths, j.messages, j.paused, j.started_at, j.sequence
 )
 select now() as "now!",

@@ -54,7 +54,7 @@ select count(*) as "count!" from (
     (select from stepwell.job j
     where ('pending' = any ($1) and j.state = 'ready' and not j.paused and j.started_at is null
            or 'running' = any ($1) and j.state = 'leased'
-           or 'running' = any ($1) and j.state = 'ready' and not j.paused and j.started_at is not null
+           or 'running' = any ($1) and j.state = 'ready' and not j.paused and not j.fresh and j.started_at is not null
            or 'waiting' = any ($1) and j.state = 'timed' and not j.paused
            or 'waiting' = any ($1) and j.state = 'parked' and not j.paused
            or 'paused' = any ($1) and j.paused and j.state <> 'leased')
@@ -67,7 +67,7 @@ select count(*) as "count!" from (
     (select from stepwell.job j join stepwell.run r on r.id = j.run_id
     where ('pending' = any ($1) and j.state = 'ready' and not j.paused and j.started_at is null
            or 'running' = any ($1) and j.state = 'leased'
-           or 'running' = any ($1) and j.state = 'ready' and not j.paused and j.started_at is not null
+           or 'running' = any ($1) and j.state = 'ready' and not j.paused and not j.fresh and j.started_at is not null
            or 'waiting' = any ($1) and j.state = 'timed' and not j.paused
            or 'waiting' = any ($1) and j.state = 'parked' and not j.paused
            or 'paused' = any ($1) and j.paused and j.state <> 'leased')

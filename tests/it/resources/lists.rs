@@ -48,10 +48,10 @@ async fn fill(world: &World) {
     .await;
     db.run("insert into stepwell.run_outcome select status, id, workflow_id from stepwell.run where status in ('failed', 'cancelled', 'timed_out')").await;
     db.run(&format!(
-        "insert into stepwell.job (run_id, queue, state, worker_id, blocked_on, paused, started_at)
+        "insert into stepwell.job (run_id, queue, state, worker_id, blocked_on, paused, started_at, fresh)
          select id, 'default', case n % 2500 when 1 then 'leased' when 2 then 'parked' when 3 then 'parked' else 'ready' end::stepwell.job_state,
                 case when n % 2500 = 1 then id end, case when n % 2500 in (2, 3) then '{{}}'::json end, n % 2500 = 3,
-                case when n % 2500 in (1, 2, 3, 4) then now() end
+                case when n % 2500 in (1, 2, 3, 4) then now() end, n % 2500 not in (1, 2, 3, 4)
          from ids where n > {}",
         RUNS - LIVE
     ))
