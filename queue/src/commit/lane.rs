@@ -68,28 +68,37 @@ impl Lanes {
         }
     }
 
-    /// Waits for these rows to be written.
-    pub(super) async fn put(&self, rows: Rows) -> Committed {
+    /// Lines these rows up; the future ends when they are written. It holds none of them: thousands of
+    /// drivers wait here.
+    pub(super) fn put(&self, rows: Rows) -> impl Future<Output = Committed> + Send + use<> {
         // The last bytes of a UUIDv7 are random.
         let lane = usize::from(rows.run_id.as_bytes()[15]) % self.lanes.len();
-        let Some(lane) = self.lanes.get(lane) else {
-            return Committed::Fenced;
-        };
-        let (answer, answered) = oneshot::channel();
-        {
-            let mut waiting = lane.lock();
-            if waiting.closed {
+        let answered = self.lanes.get(lane).and_then(|lane| lane.put(rows));
+        async move {
+            let Some(answered) = answered else {
                 return Committed::Fenced;
-            }
-            waiting.drivers.push_back(Driver { rows, answer });
+            };
+            // A lane that ended without an answer leaves it open what it did.
+            answered.await.unwrap_or(Committed::Unknown)
         }
-        lane.arrived.notify_one();
-        // A lane that ended without an answer leaves it open what it did.
-        answered.await.unwrap_or(Committed::Unknown)
     }
 }
 
 impl Lane {
+    /// Lines rows up; `None` when this worker is over.
+    fn put(&self, rows: Rows) -> Option<oneshot::Receiver<Committed>> {
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut waiting = self.lock();
+            if waiting.closed {
+                return None;
+            }
+            waiting.drivers.push_back(Driver { rows, answer });
+        }
+        self.arrived.notify_one();
+        Some(answered)
+    }
+
     async fn run(&self, life: &Arc<Life>) {
         let mut link = life.store.steady_link();
         let mut unplanned = vec![Usual::Lean, Usual::Steps, Usual::Jobs];

@@ -109,17 +109,19 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Returns when these changes are durable, or are known not to be. Waits through a database
-    /// that is away.
-    pub async fn commit(&self, changes: Changes) -> Committed {
+    /// Puts these changes on their way at once. The future ends when they are durable, or are known not to
+    /// be; it waits through a database that is away.
+    pub fn commit(&self, changes: Changes) -> impl Future<Output = Committed> + Send + use<> {
         // Done here, in the driver's task, so that it uses every core.
-        let rows = encode::encode(changes);
-        self.lanes.put(rows).await
+        self.lanes.put(encode::encode(changes))
     }
 
     /// Gives a run back whose driver broke: a death is counted, as if its worker had died. Whatever
     /// that driver had committed is in the database by then.
-    pub(crate) async fn give_back_broken(&self, run_id: Uuid) -> Committed {
-        self.lanes.put(encode::broken(run_id)).await
+    pub(crate) fn give_back_broken(
+        &self,
+        run_id: Uuid,
+    ) -> impl Future<Output = Committed> + Send + use<> {
+        self.lanes.put(encode::broken(run_id))
     }
 }

@@ -168,7 +168,7 @@ impl Driver {
         }
     }
 
-    async fn run(mut self) -> Result<(), Gone> {
+    async fn run(&mut self) -> Result<(), Gone> {
         loop {
             self.state.draining |= self.context.stages.drain.is_cancelled();
             if self.was_poked() {
@@ -187,7 +187,7 @@ impl Driver {
                 return Ok(());
             }
             if self.idle_ticks > IDLE_TICKS_MAX {
-                return self.stuck().await;
+                return Box::pin(self.stuck()).await;
             }
             if !self.has_more_to_do() {
                 self.wait().await;

@@ -54,7 +54,7 @@ impl Driver {
             Committed::Fenced | Committed::Unknown => return Err(Gone),
             Committed::Refused(reason) => {
                 let message = format!("the database refused a change of this run: {reason}");
-                return self.give_up(Failure::fatal("refused", message)).await;
+                return Box::pin(self.give_up(Failure::fatal("refused", message))).await;
             }
         }
         self.idle_ticks = 0;

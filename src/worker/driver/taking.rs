@@ -28,14 +28,17 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
                 // Boxed for the same reason.
                 match Box::pin(place::take(&context, &version, &claimed)).await {
                     Ok(place) => place,
-                    Err(failure) => return fail(&context, claimed, failure, placed).await,
+                    Err(failure) => {
+                        return Box::pin(fail(&context, claimed, failure, placed)).await;
+                    }
                 }
             } else {
                 None
             };
-            Driver::new(context, version, claimed, place).run().await
+            let mut driver = Driver::new(context, version, claimed, place);
+            driver.run().await
         }
-        Err(failure) => fail(&context, claimed, failure, false).await,
+        Err(failure) => Box::pin(fail(&context, claimed, failure, false)).await,
     }
 }
 
