@@ -295,7 +295,9 @@ end $$;
 
 -- Takes the partitions of one day out of these tables; returns how many. A day of which a run is not over
 -- is left alone: a retry that comes meanwhile waits for the lock, and then finds no run. To detach needs
--- the parent for itself, so call it with a short lock_timeout: whoever comes later waits as long.
+-- the parents for itself, so call it with a short lock_timeout: whoever comes later waits as long. They are
+-- locked in the order that is given, before anything is done: give it as commits write them, or each waits
+-- for the other.
 create function stepwell.detach_day(day date, parents text[]) returns int
     language plpgsql as $$
 declare
@@ -303,6 +305,8 @@ declare
     part text;
     detached int := 0;
 begin
+    execute (select 'lock table only ' || string_agg(format('stepwell.%I', name), ', ' order by place)
+             from unnest(parents) with ordinality as given (name, place));
     foreach parent in array parents loop
         part := parent || '_' || to_char(day, 'YYYYMMDD');
         continue when not exists (

@@ -17,7 +17,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// How often the maintenance looks.
 const EVERY: Duration = Duration::from_secs(600);
 /// How long it waits for a lock: whoever queues behind it waits as long. It tries again later.
-const LOCK_TIMEOUT: &str = "250ms";
+const LOCK_TIMEOUT: &str = "50ms";
 /// The advisory lock of the maintenance, any number that nobody else uses.
 const LOCK_KEY: i64 = 0x5354_4550_0001;
 /// Rows removed in one statement.

@@ -2,15 +2,23 @@
 //! they hold and leaves nothing for vacuum to do. A day with a run that is not over stays until it is.
 //!
 //! To detach a partition, Postgres wants its parent for itself for a moment. While it waits for that,
-//! everybody who comes later waits behind it: so it waits shortly, and tries again with the next look.
+//! everybody who comes later waits behind it: so all parents are asked for at once, before anything else is
+//! done, and not for long; what fails is tried again.
+
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use sqlx::{Connection as _, PgConnection};
 
+use crate::backoff::jittered;
 use crate::{Error, Store};
 
-/// How long a detachment waits for its locks, and with it whoever comes behind it.
-const LOCK_TIMEOUT: &str = "50ms";
+/// How long a detachment waits for each of its locks, and with it whoever comes behind it: longer than most
+/// commits take, and two of them, for steps and runs, well within the 100 ms that nobody should notice.
+const LOCK_TIMEOUT: &str = "30ms";
+/// How often it is tried in one look, and how long after the last time.
+const ATTEMPTS: u32 = 10;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
 /// Days that go in one look: the first look after a long time is not to be a long pause.
 const DAYS_PER_LOOK: i64 = 100;
 
@@ -25,8 +33,20 @@ pub struct Retention {
 
 /// Tables that share their days.
 struct Group {
+    /// In the order in which commits write them: who asks the other way round waits for a commit that
+    /// waits for him.
     parents: &'static [&'static str],
     days: Option<u16>,
+}
+
+/// What came of taking a day out of its tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detached {
+    Done,
+    /// Somebody held what it takes; he may be gone in a moment.
+    Held,
+    /// A run of that day is not over.
+    InUse,
 }
 
 impl Store {
@@ -41,7 +61,7 @@ impl Store {
         } = self.options.retention;
         let groups = [
             Group {
-                parents: &["run", "step", "result", "log"],
+                parents: &["step", "run", "result", "log"],
                 days: run_days,
             },
             Group {
@@ -82,29 +102,44 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         for day in days {
-            let mut connection = self.pool.acquire().await?;
-            let mut transaction = connection.begin().await?;
-            sqlx::query!("select set_config('lock_timeout', $1, true)", LOCK_TIMEOUT)
-                .fetch_one(&mut *transaction)
-                .await?;
-            let detached = sqlx::query_scalar!("select stepwell.detach_day($1, $2)", day, parents)
-                .fetch_one(&mut *transaction)
-                .await;
-            match detached {
-                Ok(_) => {
-                    if parents.iter().any(|parent| parent == "run") {
-                        forget_outcomes(&mut transaction, day).await?;
-                    }
-                    transaction.commit().await?;
-                }
-                Err(error) if waits(&error) => {
-                    tracing::debug!(%day, %error, "a day stays for now");
-                    transaction.rollback().await?;
-                }
-                Err(error) => return Err(error.into()),
+            let mut attempts = 1;
+            while self.detach_day(parents, day).await? == Detached::Held && attempts < ATTEMPTS {
+                attempts += 1;
+                tokio::time::sleep(jittered(BETWEEN_ATTEMPTS)).await;
             }
         }
         Ok(())
+    }
+
+    /// Tries to take one day out of these tables.
+    async fn detach_day(&self, parents: &[String], day: NaiveDate) -> Result<Detached, Error> {
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        // First what takes its time and is in nobody's way.
+        if parents.iter().any(|parent| parent == "run") {
+            if is_in_use(&mut transaction, day).await? {
+                return Ok(Detached::InUse);
+            }
+            forget_outcomes(&mut transaction, day).await?;
+        }
+        sqlx::query!("select set_config('lock_timeout', $1, true)", LOCK_TIMEOUT)
+            .fetch_one(&mut *transaction)
+            .await?;
+        let detached = sqlx::query_scalar!("select stepwell.detach_day($1, $2)", day, parents)
+            .fetch_one(&mut *transaction)
+            .await;
+        match detached {
+            Ok(_) => {
+                transaction.commit().await?;
+                Ok(Detached::Done)
+            }
+            Err(error) if is_held(&error) => {
+                tracing::debug!(%day, %error, "a day stays for now");
+                transaction.rollback().await?;
+                Ok(Detached::Held)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Drops what was detached: nobody knows these tables any more, so nobody waits.
@@ -129,6 +164,20 @@ impl Store {
     }
 }
 
+/// Whether a run of that day is not over. Asked again when the day is ours: this spares the locks.
+async fn is_in_use(connection: &mut PgConnection, day: NaiveDate) -> Result<bool, Error> {
+    let used = sqlx::query_scalar!(
+        r#"select exists (
+               select from stepwell.job
+               where run_id >= stepwell.uuid7_bound($1::date::timestamp at time zone 'utc')
+                 and run_id < stepwell.uuid7_bound(($1::date + 1)::timestamp at time zone 'utc')) as "used!""#,
+        day
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(used)
+}
+
 /// Runs of that day that did not complete leave the lists by status.
 async fn forget_outcomes(connection: &mut PgConnection, day: NaiveDate) -> Result<(), Error> {
     sqlx::query!(
@@ -143,8 +192,8 @@ async fn forget_outcomes(connection: &mut PgConnection, day: NaiveDate) -> Resul
     Ok(())
 }
 
-/// Whether a day could not go yet: a lock was not to be had, or a run of it is not over.
-fn waits(error: &sqlx::Error) -> bool {
+/// Whether a day could not go yet: a lock was not to be had, or a run of it was taken up again just now.
+fn is_held(error: &sqlx::Error) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
