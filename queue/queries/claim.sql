@@ -1,9 +1,9 @@
 -- Leases due jobs of one queue to a worker and returns them with their runs. $4, $5: ready jobs at or
--- before this place are passed over (D7); $6: so are timed jobs before this time. The states are
--- literals, so that the planner sees the partial indexes; the CTEs are materialized, so that LIMIT
--- and SKIP LOCKED happen once. The worker's row is locked against being marked dead. A locked row stays
--- where it is, so it is found again by its place; one that was just changed by somebody else is not found
--- there, and is left to the next claim, as if it were still locked.
+-- before this place are passed over (D7); $6: so are timed jobs before this time; $8: of those that are passed
+-- over, these are due. The states are literals, so that the planner sees the partial indexes; the CTEs are
+-- materialized, so that LIMIT and SKIP LOCKED happen once. The worker's row is locked against being marked
+-- dead. A locked row stays where it is, so it is found again by its place; one that was just changed by
+-- somebody else is not found there, and is left to the next claim, as if it were still locked.
 with owner as materialized (
     select id from stepwell.worker
     where id = $1 and epoch = $2 and status = 'alive'
@@ -23,10 +23,19 @@ late as materialized (
     limit $7
     for update skip locked
 ),
+-- Those say nothing of how far the claim has come, so they get no rank.
+named as materialized (
+    select ctid as place, run_id, fresh from stepwell.job
+    where run_id = any ($8) and queue = $3 and (state = 'ready' or state = 'timed' and run_at <= now())
+    limit $7
+    for update skip locked
+),
 -- Ready and overdue jobs in turn, so that neither keeps the other waiting.
 chosen as materialized (
     select place, run_id, rank, fresh, run_at
-    from (select place, run_id, rank, fresh, null::timestamptz as run_at, row_number() over () as turn from ready
+    from (select place, run_id, null::smallint as rank, fresh, null::timestamptz as run_at, 0 as turn from named
+          union all
+          select place, run_id, rank, fresh, null, row_number() over () from ready
           union all
           select place, run_id, rank, fresh, run_at, row_number() over () from late) as due
     order by turn
@@ -37,7 +46,7 @@ leased as (
     set state = 'leased', worker_id = o.id, run_at = null, blocked_on = null, fresh = false
     from chosen c, owner o
     where j.ctid = c.place
-    returning j.run_id, j.rank, c.run_at, c.fresh, j.deaths, j.messages, j.paused, j.started_at, j.sequence
+    returning j.run_id, c.rank, c.run_at, c.fresh, j.deaths, j.messages, j.paused, j.started_at, j.sequence
 )
 select now() as "now!",
        exists (select from owner) as "owned!",

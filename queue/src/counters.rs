@@ -29,6 +29,8 @@ pub struct Counters {
     pub claims: Counter,
     /// Of these, the ones that looked at the queue from its beginning.
     pub full_scans: Counter,
+    /// Slices of the table that were looked through for jobs behind the floor.
+    pub slices: Counter,
     /// Jobs taken by them.
     pub claimed_runs: Counter,
     /// Group commits.

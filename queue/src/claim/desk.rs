@@ -10,10 +10,9 @@ use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::buffer::Buffer;
-use super::floor::Pace;
-use super::hopeless::{drop_jobs, failed};
-use super::limit::take_within;
-use super::take::{Ask, Taken, take};
+use super::floor::{Pace, Scan};
+use super::take::{Ask, Taken};
+use super::trial;
 use crate::backoff::{Backoff, jittered};
 use crate::link::{Link, timed_out};
 use crate::listen::Hint;
@@ -31,9 +30,9 @@ pub(super) const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(super) life: Arc<Life>,
-    committer: Committer,
-    buffer: Arc<Buffer>,
-    link: Link,
+    pub(super) committer: Committer,
+    pub(super) buffer: Arc<Buffer>,
+    pub(super) link: Link,
     pub(super) queues: Vec<(Arc<str>, Pace)>,
     /// What somebody decided about them.
     pub(super) rules: Rules,
@@ -138,22 +137,39 @@ impl Desk {
         let mut skew = None;
         for n in 0..self.queues.len() {
             while let Some((queue, pace)) = self.queues.get(n) {
-                let (floor, full) = pace.next(Instant::now());
+                let (floor, scan) = pace.next(Instant::now());
                 let queue = Arc::clone(queue);
                 let rule = self.rules.of(&queue);
                 if rule.paused {
                     break;
                 }
-                let (taken, held_back) = self.claim(&queue, floor, left, rule.limited).await?;
+                let named = self.look_behind(n, left).await?;
+                let counters = &life.store.desk.counters;
+                counters.claims.add(1);
+                counters
+                    .full_scans
+                    .add(usize::from(scan != Scan::FromFloor));
+                let ask = Ask {
+                    worker_id: life.id,
+                    epoch: life.epoch.load(Ordering::Acquire),
+                    queue: &queue,
+                    floor,
+                    named: &named,
+                    wanted: left,
+                };
+                let claimed = self.claim(ask, rule.limited, scan.at_most()).await?;
+                let Some((taken, held_back)) = claimed else {
+                    if let Some((_, pace)) = self.queues.get_mut(n) {
+                        pace.note(scan, None, Instant::now());
+                    }
+                    continue;
+                };
                 round.limited |= held_back;
                 if !taken.owned {
                     life.wake_at(own_wake_at);
                     return self.lost().await;
                 }
                 skew = Some(taken.now - chrono::Utc::now());
-                let counters = &life.store.desk.counters;
-                counters.claims.add(1);
-                counters.full_scans.add(usize::from(full));
                 let scanned = taken.scanned;
                 let due_in = taken.next_due.map(|due| until(due, taken.now));
                 left = left.saturating_sub(scanned.found);
@@ -162,14 +178,15 @@ impl Desk {
                 let Some((_, pace)) = self.queues.get_mut(n) else {
                     break;
                 };
-                pace.note(full, scanned, now);
-                let full_scan_in = pace.full_scan_in(now);
-                let again = !full && left > 0 && pace.next(now).1;
+                pace.note(scan, Some(scanned), now);
+                let look_in = pace.look_in(now);
+                let again =
+                    scan == Scan::FromFloor && left > 0 && pace.next(now).1 != Scan::FromFloor;
                 self.hand_over(taken).await;
                 if again {
                     continue;
                 }
-                for wait in [due_in, full_scan_in].into_iter().flatten() {
+                for wait in [due_in, look_in].into_iter().flatten() {
                     round.wait = Some(round.wait.map_or(wait, |least| least.min(wait)));
                 }
                 break;
@@ -190,38 +207,27 @@ impl Desk {
         Ok(round)
     }
 
-    /// Claims once. The second value: a limit allows less than was wanted.
+    /// Claims once, as [`trial::claim`] does.
     async fn claim(
         &mut self,
-        queue: &Arc<str>,
-        floor: super::floor::Floor,
-        wanted: usize,
+        ask: Ask<'_>,
         limited: bool,
-    ) -> Result<(Taken, bool), Error> {
+        at_most: Option<Duration>,
+    ) -> Result<Option<(Taken, bool)>, Error> {
         let life = &self.life;
         let _no_reconciliation = life.claiming.lock().await;
-        let ask = Ask {
-            worker_id: life.id,
-            epoch: life.epoch.load(Ordering::Acquire),
-            queue,
-            floor,
-            wanted,
-        };
         let connection = self.link.get().await?;
-        let taking = async {
-            if limited {
-                take_within(connection, ask).await
-            } else {
-                take(connection, ask).await.map(|taken| (taken, false))
-            }
-        };
-        let (taken, held_back) = tokio::time::timeout(CLAIM_TIMEOUT, taking)
+        let taking = trial::claim(connection, ask, limited, at_most);
+        let taken = tokio::time::timeout(CLAIM_TIMEOUT, taking)
             .await
             .map_err(|_| Error::Unavailable(timed_out("a claim")))??;
+        let Some((taken, held_back)) = taken else {
+            return Ok(None);
+        };
         let claimed = taken.claimed.iter().map(|claimed| claimed.header.id);
         let unreadable = taken.unreadable.iter().map(|run| run.run_id);
         life.held.insert(claimed.chain(unreadable));
-        Ok((taken, held_back))
+        Ok(Some((taken, held_back)))
     }
 
     /// Reads what was decided about the queues, when it may have changed.
@@ -244,34 +250,6 @@ impl Desk {
                 .then_some(Duration::ZERO),
             ..Round::default()
         })
-    }
-
-    /// Passes claimed runs on, and sees to those that no driver can take up.
-    async fn hand_over(&mut self, taken: Taken) {
-        let life = &self.life;
-        life.store
-            .desk
-            .counters
-            .claimed_runs
-            .add(taken.claimed.len());
-        if !taken.claimed.is_empty() {
-            self.buffer.fill(taken.claimed);
-        }
-        for run in taken.unreadable {
-            tracing::error!(run_id = %run.run_id, problem = run.problem, "a stored run cannot be read; failing it");
-            let committer = self.committer.clone();
-            life.tasks.spawn(async move {
-                let _ = committer.commit(failed(run)).await;
-            });
-        }
-        if taken.orphans.is_empty() {
-            return;
-        }
-        tracing::error!(runs = ?taken.orphans, "jobs without a run are dropped");
-        if let Err(error) = drop_jobs(&mut self.link, life.id, &taken.orphans).await {
-            tracing::warn!(%error, "they could not be dropped");
-            life.doubt();
-        }
     }
 
     async fn close(&mut self) {

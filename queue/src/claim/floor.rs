@@ -2,112 +2,208 @@
 //!
 //! A long transaction elsewhere keeps the dead rows of claimed jobs in the index, and a scan from
 //! the beginning walks over all of them. So the claim remembers how far it came, per queue, and
-//! goes on from there. Jobs that come in behind that place (priorities, jobs given back, clocks
-//! that differ) are found by full scans: at least one a second, at once when the queue is not
-//! backed up, but never for more than about a tenth of the time.
+//! goes on from there. Jobs that come in behind that place (priorities, jobs woken or given back,
+//! clocks that differ) are found by full scans: at least one a second, at once when the queue is not
+//! backed up.
+//!
+//! When a full scan is dear, somebody holds an old snapshot, and it gets dearer by the minute. Then
+//! the table itself is looked through for them, slice by slice ([`super::behind`]), for no more than
+//! a tenth of the time. A full scan is tried now and then, and broken off where it takes too long.
 
 use std::time::{Duration, Instant};
 
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
-/// A full scan comes at the latest after this time.
-const FULL_SCAN_EVERY: Duration = Duration::from_secs(1);
-/// A full scan that took this long is followed by nine times as long without one.
-const REST_FACTOR: u32 = 9;
-/// Before everything.
-const LOWEST_RANK: i16 = i16::MIN;
+use super::behind::Walk;
+use super::mark::Mark;
 
-/// What a scan passes over.
+/// A full scan comes at the latest after this time, while it is cheap.
+const FULL_SCAN_EVERY: Duration = Duration::from_secs(1);
+/// What a scan wasted is followed by nine times as long without one.
+const REST_FACTOR: u32 = 9;
+/// A scan that wasted more is dear: all that are due wait for it.
+const DEAR: Duration = Duration::from_millis(10);
+/// What a job that is found may cost, generously: the rest of a scan's time is waste.
+const COST_OF_FOUND: Duration = Duration::from_micros(50);
+/// How long after a dear full scan, or one that was broken off, the next is tried: at first, and
+/// at most.
+const TRIAL_AFTER: Duration = Duration::from_secs(1);
+const TRIAL_AFTER_MOST: Duration = Duration::from_secs(30);
+/// How long a new run may take from its id to its commit, before it is looked for behind the floor. A claim
+/// walks over what was claimed in this time once more.
+const COMMITS_TAKE: chrono::TimeDelta = chrono::TimeDelta::milliseconds(500);
+/// By how much the clocks of those who make runs may be slow, before their runs are looked for
+/// behind the floor.
+const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
+
+/// How much of a queue is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Floor {
-    pub(crate) rank: i16,
-    pub(crate) run_id: Uuid,
-    pub(crate) run_at: Time,
+pub(super) enum Scan {
+    FromFloor,
+    Full,
+    /// In full, but no longer than this.
+    Trial(Duration),
 }
 
-impl Floor {
-    pub(crate) const NONE: Self = Self {
-        rank: LOWEST_RANK,
-        run_id: Uuid::nil(),
-        run_at: Time::UNIX_EPOCH,
-    };
+impl Scan {
+    /// How long it may take.
+    pub(super) const fn at_most(self) -> Option<Duration> {
+        match self {
+            Self::FromFloor | Self::Full => None,
+            Self::Trial(at_most) => Some(at_most),
+        }
+    }
 }
 
 /// How a scan went.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scanned {
-    pub(crate) took: Duration,
-    pub(crate) found: usize,
-    pub(crate) wanted: usize,
+pub(super) struct Scanned {
+    pub(super) took: Duration,
+    pub(super) found: usize,
+    pub(super) wanted: usize,
     /// The furthest place among the ready jobs that were found, if any.
-    pub(crate) ready: Option<(i16, Uuid)>,
+    pub(super) ready: Option<(i16, Uuid)>,
     /// The furthest time among the timed jobs that were found, if any.
-    pub(crate) timed: Option<Time>,
+    pub(super) timed: Option<Time>,
+    /// The database's clock.
+    pub(super) at: Time,
+}
+
+impl Scanned {
+    /// What was not spent on what was found.
+    fn wasted(&self) -> Duration {
+        let found = u32::try_from(self.found).unwrap_or(u32::MAX);
+        self.took
+            .saturating_sub(COST_OF_FOUND.saturating_mul(found))
+    }
 }
 
 /// The pace of one queue's scans.
 #[derive(Debug)]
-pub(crate) struct Pace {
-    floor: Floor,
+pub(super) struct Pace {
+    floor: Mark,
     full_scan_at: Option<Instant>,
     rest_until: Option<Instant>,
     backed_up: bool,
     full_scan_due: bool,
+    dear: Option<Dear>,
+}
+
+/// While full scans are dear.
+#[derive(Debug)]
+struct Dear {
+    trial_at: Instant,
+    trial_after: Duration,
+    slice_at: Instant,
+    walk: Walk,
 }
 
 impl Pace {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            floor: Floor::NONE,
+            floor: Mark::FIRST,
             full_scan_at: None,
             rest_until: None,
             backed_up: false,
             full_scan_due: true,
+            dear: None,
         }
     }
 
     /// Something may have come in behind the floor.
-    pub(crate) const fn doubt(&mut self) {
+    pub(super) const fn doubt(&mut self) {
         self.full_scan_due = true;
     }
 
-    /// Returns the floor of the next scan and whether it is a full one.
-    pub(crate) fn next(&self, now: Instant) -> (Floor, bool) {
+    pub(super) const fn floor(&self) -> Mark {
+        self.floor
+    }
+
+    /// Returns where the next scan starts, and what it is.
+    pub(super) fn next(&self, now: Instant) -> (Mark, Scan) {
+        if let Some(dear) = &self.dear {
+            if now >= dear.trial_at {
+                return (Mark::FIRST, Scan::Trial(DEAR * 2));
+            }
+            return (self.floor, Scan::FromFloor);
+        }
         let overdue = self
             .full_scan_at
             .is_none_or(|at| now.duration_since(at) >= FULL_SCAN_EVERY);
         let rested = self.rest_until.is_none_or(|at| now >= at);
         if overdue || (rested && !self.backed_up) {
-            (Floor::NONE, true)
+            (Mark::FIRST, Scan::Full)
         } else {
-            (self.floor, false)
+            (self.floor, Scan::FromFloor)
         }
     }
 
-    /// Takes note of a scan.
-    pub(crate) fn note(&mut self, full: bool, scanned: Scanned, now: Instant) {
+    /// Takes note of a scan; `None`: it was broken off, and found nothing.
+    pub(super) fn note(&mut self, scan: Scan, scanned: Option<Scanned>, now: Instant) {
+        if scan != Scan::FromFloor {
+            self.full_scan_at = Some(now);
+            let wasted = scanned.map(|scanned| scanned.wasted());
+            match wasted.filter(|wasted| *wasted <= DEAR) {
+                Some(wasted) => {
+                    self.dear = None;
+                    self.rest_until = Some(now + wasted * REST_FACTOR);
+                }
+                None => self.put_off(now),
+            }
+        }
+        let Some(scanned) = scanned else { return };
         let filled = scanned.found >= scanned.wanted;
         self.backed_up = filled;
-        if full {
-            self.full_scan_at = Some(now);
-            // What a scan found had to be read anyway; only the rest is a price.
-            let wasted = scanned.wanted.saturating_sub(scanned.found);
-            let share = wasted as f64 / scanned.wanted.max(1) as f64;
-            self.rest_until = Some(now + scanned.took.mul_f64(share) * REST_FACTOR);
-        }
         // A full scan that found everything leaves nothing behind the floor for now.
-        self.full_scan_due = filled || !full;
+        self.full_scan_due = filled || scan == Scan::FromFloor;
         if let Some((rank, run_id)) = scanned.ready {
             (self.floor.rank, self.floor.run_id) = (rank, run_id);
+            // Runs are not committed in the order of their ids.
+            self.floor.lower(scanned.at - COMMITS_TAKE);
         }
         if let Some(run_at) = scanned.timed {
             self.floor.run_at = run_at;
         }
+        if !filled {
+            // There is nothing up to here. Others take what comes, and leave their dead to be walked over.
+            self.floor.raise(scanned.at - CLOCKS_DIFFER);
+        }
     }
 
-    /// Returns how long until a full scan is both due and allowed; `None` when none is due.
-    pub(crate) fn full_scan_in(&self, now: Instant) -> Option<Duration> {
+    /// Full scans are dear: the next one is a trial, later than the last.
+    fn put_off(&mut self, now: Instant) {
+        let (trial_after, walk) = match self.dear.take() {
+            Some(dear) => ((dear.trial_after * 2).min(TRIAL_AFTER_MOST), dear.walk),
+            None => (TRIAL_AFTER, Walk::default()),
+        };
+        self.dear = Some(Dear {
+            trial_at: now + trial_after,
+            trial_after,
+            slice_at: now,
+            walk,
+        });
+    }
+
+    /// Returns the walk through the table, when it is time for its next slice.
+    pub(super) fn walk(&mut self, now: Instant) -> Option<&mut Walk> {
+        let dear = self.dear.as_mut()?;
+        (now >= dear.slice_at).then_some(&mut dear.walk)
+    }
+
+    /// Takes note of how long was looked at a slice in vain.
+    pub(super) fn walked(&mut self, took: Duration, now: Instant) {
+        if let Some(dear) = &mut self.dear {
+            dear.slice_at = now + took * REST_FACTOR;
+        }
+    }
+
+    /// Returns how long until somebody should look behind the floor; `None` when nothing can be there.
+    pub(super) fn look_in(&self, now: Instant) -> Option<Duration> {
+        if let Some(dear) = &self.dear {
+            let at = dear.slice_at.min(dear.trial_at);
+            return Some(at.saturating_duration_since(now));
+        }
         self.full_scan_due.then(|| {
             let rest = self.rest_until.unwrap_or(now);
             rest.saturating_duration_since(now).min(FULL_SCAN_EVERY)
@@ -116,69 +212,4 @@ impl Pace {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scanned(found: usize, took: Duration) -> Scanned {
-        Scanned {
-            took,
-            found,
-            wanted: 10,
-            ready: (found > 0).then(|| (0, Uuid::from_u128(found as u128))),
-            timed: None,
-        }
-    }
-
-    #[test]
-    fn a_backed_up_queue_is_read_from_the_floor_but_once_a_second_in_full() {
-        let start = Instant::now();
-        let mut pace = Pace::new();
-        assert_eq!(pace.next(start), (Floor::NONE, true));
-        pace.note(true, scanned(10, Duration::from_millis(20)), start);
-        let (floor, full) = pace.next(start);
-        assert!(!full);
-        assert_eq!(floor.run_id, Uuid::from_u128(10));
-        assert!(pace.next(start + FULL_SCAN_EVERY).1);
-    }
-
-    #[test]
-    fn an_idle_queue_is_read_in_full_as_often_as_that_is_cheap() {
-        let start = Instant::now();
-        let mut pace = Pace::new();
-        let took = Duration::from_millis(10);
-        pace.note(true, scanned(0, took), start);
-        assert_eq!(pace.full_scan_in(start), None);
-        pace.note(false, scanned(1, took), start);
-        assert!(!pace.next(start).1, "the last full scan was dear");
-        assert_eq!(pace.full_scan_in(start), Some(took * REST_FACTOR));
-        assert!(pace.next(start + took * REST_FACTOR).1);
-    }
-
-    #[test]
-    fn what_comes_in_behind_the_floor_is_looked_for() {
-        let start = Instant::now();
-        let mut pace = Pace::new();
-        let took = Duration::from_millis(10);
-        pace.note(true, scanned(0, took), start);
-        assert_eq!(
-            pace.full_scan_in(start),
-            None,
-            "there was nothing behind it"
-        );
-        pace.doubt();
-        assert_eq!(pace.full_scan_in(start), Some(took * REST_FACTOR));
-        assert!(!pace.next(start).1, "the last one was dear");
-        assert!(pace.next(start + took * REST_FACTOR).1);
-    }
-
-    #[test]
-    fn work_that_comes_to_an_idle_queue_is_found_by_one_scan() {
-        let start = Instant::now();
-        let mut pace = Pace::new();
-        pace.note(true, scanned(1, Duration::from_micros(500)), start);
-        let later = start + Duration::from_millis(20);
-        assert!(pace.next(later).1, "behind the floor as well");
-        pace.note(true, scanned(1, Duration::from_micros(500)), later);
-        assert_eq!(pace.full_scan_in(later), None, "and that was all");
-    }
-}
+mod tests;

@@ -1,14 +1,46 @@
-//! Claimed jobs that no driver can take up: the run cannot be read, or is gone.
+//! Claimed runs are handed over to their drivers, but for those that none can take up: the run cannot be
+//! read, or is gone.
 
 use stepwell_workflow::{Failure, Record, RunStatus};
 use uuid::Uuid;
 
-use super::take::Unreadable;
+use super::desk::Desk;
+use super::take::{Taken, Unreadable};
 use crate::link::Link;
 use crate::{Changes, End, Error};
 
+impl Desk {
+    /// Passes claimed runs on, and sees to those that no driver can take up.
+    pub(super) async fn hand_over(&mut self, taken: Taken) {
+        let life = &self.life;
+        life.store
+            .desk
+            .counters
+            .claimed_runs
+            .add(taken.claimed.len());
+        if !taken.claimed.is_empty() {
+            self.buffer.fill(taken.claimed);
+        }
+        for run in taken.unreadable {
+            tracing::error!(run_id = %run.run_id, problem = run.problem, "a stored run cannot be read; failing it");
+            let committer = self.committer.clone();
+            life.tasks.spawn(async move {
+                let _ = committer.commit(failed(run)).await;
+            });
+        }
+        if taken.orphans.is_empty() {
+            return;
+        }
+        tracing::error!(runs = ?taken.orphans, "jobs without a run are dropped");
+        if let Err(error) = drop_jobs(&mut self.link, life.id, &taken.orphans).await {
+            tracing::warn!(%error, "they could not be dropped");
+            life.doubt();
+        }
+    }
+}
+
 /// Ends a run that cannot be read.
-pub(super) fn failed(run: Unreadable) -> Changes {
+fn failed(run: Unreadable) -> Changes {
     let failure = Failure::fatal(
         "corrupt",
         format!("what is stored cannot be read: {}", run.problem),
@@ -43,11 +75,7 @@ pub(super) fn failed(run: Unreadable) -> Changes {
 }
 
 /// Removes jobs whose run is gone with its partition.
-pub(super) async fn drop_jobs(
-    link: &mut Link,
-    worker_id: Uuid,
-    run_ids: &[Uuid],
-) -> Result<(), Error> {
+async fn drop_jobs(link: &mut Link, worker_id: Uuid, run_ids: &[Uuid]) -> Result<(), Error> {
     sqlx::query!(
         "with jobs as (
              delete from stepwell.job where run_id = any ($1) and worker_id = $2 returning run_id)

@@ -47,6 +47,7 @@ async fn nothing(connection: &mut PgConnection) -> Result<Taken, Error> {
             wanted: 0,
             ready: None,
             timed: None,
+            at: now,
         },
     })
 }

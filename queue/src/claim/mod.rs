@@ -1,18 +1,21 @@
 //! A worker takes jobs, and all that it needs to drive them, in one statement where it can.
 //!
-//! [`floor`] decides from where the queue is read (D7), [`take`] holds the statement, [`limit`] keeps it
-//! within what a queue allows, [`load`]
+//! [`floor`] decides from where the queue is read (D7), in terms of [`mark`]s, and [`behind`] looks for what is
+//! passed over by that; [`take`] holds the statement, [`limit`] keeps it within what a queue allows and [`trial`] within a time, [`load`]
 //! reads steps and messages of runs that were begun before, [`desk`] is the loop, [`occasion`] what it
 //! waits for, [`buffer`] what it fills, [`hopeless`] sees to jobs that no driver can take up.
 
+mod behind;
 pub(crate) mod buffer;
 pub(crate) mod desk;
 mod floor;
 mod hopeless;
 mod limit;
 pub(crate) mod load;
+mod mark;
 mod occasion;
 mod take;
+mod trial;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +26,7 @@ use crate::Message;
 use crate::link::Link;
 use crate::queues::rules::Rules;
 use crate::worker::Life;
+use mark::Mark;
 
 /// A run whose job this worker now holds.
 #[derive(Clone, Debug)]
@@ -51,7 +55,8 @@ pub(crate) async fn warm_up(link: &mut Link, life: &Life) {
         worker_id: life.id,
         epoch: life.epoch.load(Ordering::Acquire),
         queue: &Arc::from(queue.as_str()),
-        floor: floor::Floor::NONE,
+        floor: Mark::FIRST,
+        named: &[],
         wanted: 0,
     };
     let asking = async {

@@ -9,7 +9,8 @@ use stepwell_workflow::snapshot::Parent;
 use stepwell_workflow::{RunHeader, RunStatus, StepKey, Time};
 use uuid::Uuid;
 
-use super::floor::{Floor, Scanned};
+use super::floor::Scanned;
+use super::mark::Mark;
 use super::{Claimed, load};
 use crate::{Error, inbox};
 
@@ -19,7 +20,9 @@ pub(super) struct Ask<'a> {
     pub(super) worker_id: Uuid,
     pub(super) epoch: i32,
     pub(super) queue: &'a Arc<str>,
-    pub(super) floor: Floor,
+    pub(super) floor: Mark,
+    /// Jobs behind the floor.
+    pub(super) named: &'a [Uuid],
     pub(super) wanted: usize,
 }
 
@@ -63,6 +66,7 @@ pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<
         ask.floor.run_id,
         ask.floor.run_at,
         limit,
+        ask.named,
     )
     .fetch_all(&mut *connection)
     .await?;
@@ -80,6 +84,7 @@ pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<
             wanted: ask.wanted,
             ready: None,
             timed: None,
+            at: rows.first().map_or(Time::UNIX_EPOCH, |row| row.now),
         },
     };
     let (mut begun_before, mut written_to) = (Vec::new(), Vec::new());

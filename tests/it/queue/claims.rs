@@ -287,3 +287,75 @@ async fn a_held_snapshot_does_not_slow_the_claim() {
     holder.rollback().await.unwrap();
     world.end().await;
 }
+
+#[tokio::test]
+async fn what_lies_behind_many_dead_rows_is_found() {
+    let world = World::new().await;
+    let mut holder = world.db.pool.begin().await.unwrap();
+    for sql in [
+        "set transaction isolation level repeatable read",
+        "select count(*) from stepwell.job",
+    ] {
+        sqlx::query(sql).execute(&mut *holder).await.unwrap();
+    }
+    // As many as come through in some seconds; the index keeps an entry for each.
+    for sql in [
+        "insert into stepwell.job (run_id, queue, state)
+         select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'default', 'ready' from generate_series(1, 400000) n",
+        "delete from stepwell.job",
+    ] {
+        world.db.run(sql).await;
+    }
+    let mut hand = Hand::new(&world.store).await;
+    let counters = world.store.counters();
+    let first = new_run();
+    world.store.enqueue(first.clone()).await.unwrap();
+    assert_eq!(hand.next().await.header.id, first.id);
+    assert!(
+        counters.slices.get() > 0,
+        "a full scan is not dear: this tests nothing"
+    );
+    // Behind the floor: of an urgent rank, of an old id, and timed for long ago.
+    let (mut urgent, mut old, mut late) = (new_run(), new_run(), new_run());
+    urgent.priority = 100;
+    old.id = uuid::Uuid::from_u128(old.id.as_u128() - (60_000 << 80));
+    late.run_at = Some(chrono::Utc::now() + chrono::TimeDelta::days(1));
+    let wanted = HashSet::from([urgent.id, old.id, late.id]);
+    let timed = late.id;
+    let full = counters.full_scans.get();
+    for run in [urgent, old, late] {
+        world.store.enqueue(run).await.unwrap();
+    }
+    world
+        .db
+        .run(&format!(
+            "update stepwell.job set run_at = now() - interval '1 hour' where run_id = '{timed}'"
+        ))
+        .await;
+    let mut found = HashSet::new();
+    while found.len() < wanted.len() {
+        found.insert(hand.next().await.header.id);
+    }
+    assert_eq!(found, wanted);
+    let more = counters.full_scans.get() - full;
+    assert!(more < 5, "{more} scans walked over the dead rows meanwhile");
+    // With the snapshot and the dead rows gone, all is as it was.
+    holder.rollback().await.unwrap();
+    world.db.run("vacuum stepwell.job").await;
+    let deadline = Instant::now() + Duration::from_secs(40);
+    loop {
+        let before = counters.slices.get();
+        let next = new_run();
+        world.store.enqueue(next.clone()).await.unwrap();
+        let claimed = hand.next().await;
+        assert_eq!(claimed.header.id, next.id);
+        let mut done = changes(&claimed, 1);
+        done.end = Some(completed(1.into()));
+        assert_eq!(hand.worker.committer().commit(done).await, Committed::Done);
+        if counters.slices.get() == before && counters.full_scans.get() > full + 5 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it still reads slices");
+    }
+    world.end().await;
+}

@@ -164,6 +164,7 @@ async fn hot_statements_use_their_indexes() {
         ))
         .await
         .unwrap();
+    let last = format!("'{}'", Uuid::max());
     let nil = format!("'{}'", Uuid::nil());
     let one = |id: &str| format!("'{{{id}}}'");
     let mut steady = PgConnection::connect(&world.db.url).await.unwrap();
@@ -180,6 +181,7 @@ async fn hot_statements_use_their_indexes() {
             (5, &nil),
             (6, "'epoch'"),
             (7, "100"),
+            (8, "'{}'"),
         ],
     )
     .await;
@@ -204,6 +206,7 @@ async fn hot_statements_use_their_indexes() {
             (5, &place),
             (6, "now()"),
             (7, "100"),
+            (8, "'{}'"),
         ],
     )
     .await;
@@ -216,6 +219,21 @@ async fn hot_statements_use_their_indexes() {
         "load_steps",
         &explain(&mut steady, &query("load_steps.sql"), &[(1, &ids)]).await,
     );
+    let behind = explain(
+        &mut steady,
+        &query("look_behind.sql"),
+        &[
+            (1, "'default'"),
+            (2, "'(0,0)'"),
+            (3, "'(256,0)'"),
+            (4, "32767"),
+            (5, &last),
+            (6, "now()"),
+            (7, "10"),
+        ],
+    )
+    .await;
+    assert!(behind.contains("Tid Range Scan on job"), "{behind}");
     check(
         "poll_inbox",
         &explain(&mut steady, &query("poll_inbox.sql"), &[(1, &ids)]).await,

@@ -28,6 +28,11 @@ pub(crate) fn samples(counters: &Counters) -> Vec<Sample> {
             "Claims that looked at the queue from its beginning.",
             &c.full_scans,
         ),
+        (
+            "claim_slices",
+            "Slices of the job table that were looked through, because somebody holds an old snapshot.",
+            &c.slices,
+        ),
         ("claimed_runs", "Runs claimed.", &c.claimed_runs),
         ("commit_batches", "Group commits.", &c.commit_batches),
         (
