@@ -157,7 +157,7 @@ impl Desk {
                     named: &named,
                     wanted: left,
                 };
-                let claimed = self.claim(ask, rule.limited, scan.at_most()).await?;
+                let claimed = self.claim(ask, rule.limited, scan.at_most(left)).await?;
                 let Some((taken, held_back)) = claimed else {
                     if let Some((_, pace)) = self.queues.get_mut(n) {
                         pace.note(scan, None, Instant::now());

@@ -42,16 +42,16 @@ const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 pub(super) enum Scan {
     FromFloor,
     Full,
-    /// In full, but no longer than this.
-    Trial(Duration),
+    /// In full, unless that takes too long.
+    Trial,
 }
 
 impl Scan {
-    /// How long it may take.
-    pub(super) const fn at_most(self) -> Option<Duration> {
+    /// How long it may take to find so many jobs.
+    pub(super) fn at_most(self, wanted: usize) -> Option<Duration> {
         match self {
             Self::FromFloor | Self::Full => None,
-            Self::Trial(at_most) => Some(at_most),
+            Self::Trial => Some(DEAR * 2 + cost_of(wanted)),
         }
     }
 }
@@ -73,10 +73,12 @@ pub(super) struct Scanned {
 impl Scanned {
     /// What was not spent on what was found.
     fn wasted(&self) -> Duration {
-        let found = u32::try_from(self.found).unwrap_or(u32::MAX);
-        self.took
-            .saturating_sub(COST_OF_FOUND.saturating_mul(found))
+        self.took.saturating_sub(cost_of(self.found))
     }
+}
+
+fn cost_of(found: usize) -> Duration {
+    COST_OF_FOUND.saturating_mul(u32::try_from(found).unwrap_or(u32::MAX))
 }
 
 /// The pace of one queue's scans.
@@ -124,7 +126,7 @@ impl Pace {
     pub(super) fn next(&self, now: Instant) -> (Mark, Scan) {
         if let Some(dear) = &self.dear {
             if now >= dear.trial_at {
-                return (Mark::FIRST, Scan::Trial(DEAR * 2));
+                return (Mark::FIRST, Scan::Trial);
             }
             return (self.floor, Scan::FromFloor);
         }

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::guarded;
-use crate::harness::{Agent, Answer, App, Reply, until};
+use crate::harness::{Agent, Answer, App, PATIENCE, Reply, until};
 
 const SECRET: &str = "a secret of tokens that is long enough";
 pub(super) const COMMON: [(&str, &str); 2] = [
@@ -118,6 +118,27 @@ fn signed(key: &str, id: &str) -> String {
     header.kid = Some(id.to_owned());
     let key = EncodingKey::from_ed_pem(key.as_bytes()).unwrap();
     encode(&header, &claims("viewer"), &key).unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_token_that_opened_it() {
+    let settings = [COMMON[0], COMMON[1], ("STEPWELL_JWT_SECRET", SECRET)];
+    let app = App::separate(0, &settings).await;
+    let mut claims = claims("viewer");
+    // Over already, but for the clocks that may differ by half a minute.
+    claims["exp"] = json!(jsonwebtoken::get_current_timestamp() - 27);
+    let request = app.api.request(Method::GET, "events");
+    let mut response = request.bearer_auth(shared(&claims)).send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 200);
+    assert!(response.chunk().await.unwrap().is_some(), "it begins");
+    let reading = async { while response.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(PATIENCE, reading)
+        .await
+        .expect("the stream ends");
+    with(&app, Method::GET, "runs", &shared(&claims))
+        .await
+        .problem(401);
+    app.finish().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The plans of the hot statements, with 100,000 finished runs in history, 100,000 waiting and 100,000
 //! timed jobs: index scans only, and of the partitions only the one that is meant.
 
+mod claim;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -164,76 +166,18 @@ async fn hot_statements_use_their_indexes() {
         ))
         .await
         .unwrap();
-    let last = format!("'{}'", Uuid::max());
     let nil = format!("'{}'", Uuid::nil());
     let one = |id: &str| format!("'{{{id}}}'");
     let mut steady = PgConnection::connect(&world.db.url).await.unwrap();
     steady.execute(STEADY).await.unwrap();
 
-    let plan = explain(
-        &mut steady,
-        &query("claim.sql"),
-        &[
-            (1, &nil),
-            (2, "1"),
-            (3, "'default'"),
-            (4, "-32768"),
-            (5, &nil),
-            (6, "'epoch'"),
-            (7, "100"),
-            (8, "'{}'"),
-        ],
-    )
-    .await;
-    check("claim", &plan);
-    assert!(plan.contains("Index Scan using job_ready on job"), "{plan}");
-    assert!(plan.contains("using job_timed on job"), "{plan}");
-    assert!(
-        !plan.contains("Sort Key: job.rank"),
-        "the index gives the order\n{plan}"
-    );
-
-    let place = world.db.text("select run_id::text from stepwell.job where state = 'ready' order by rank, run_id offset 50000 limit 1").await.unwrap();
-    let place = format!("'{place}'");
-    let floored = explain(
-        &mut steady,
-        &query("claim.sql"),
-        &[
-            (1, &nil),
-            (2, "1"),
-            (3, "'default'"),
-            (4, "0"),
-            (5, &place),
-            (6, "now()"),
-            (7, "100"),
-            (8, "'{}'"),
-        ],
-    )
-    .await;
-    check("claim from a floor", &floored);
-    assert!(floored.contains("ROW(rank, run_id) > ROW("), "{floored}");
-    assert!(!floored.contains("Rows Removed by Filter"), "{floored}");
+    claim::check_plans(&world, &mut steady).await;
 
     let ids = one(&finished);
     check(
         "load_steps",
         &explain(&mut steady, &query("load_steps.sql"), &[(1, &ids)]).await,
     );
-    let behind = explain(
-        &mut steady,
-        &query("look_behind.sql"),
-        &[
-            (1, "'default'"),
-            (2, "'(0,0)'"),
-            (3, "'(256,0)'"),
-            (4, "32767"),
-            (5, &last),
-            (6, "now()"),
-            (7, "10"),
-        ],
-    )
-    .await;
-    assert!(behind.contains("Tid Range Scan on job"), "{behind}");
     check(
         "poll_inbox",
         &explain(&mut steady, &query("poll_inbox.sql"), &[(1, &ids)]).await,

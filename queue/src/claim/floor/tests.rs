@@ -99,7 +99,7 @@ fn while_full_scans_are_dear_they_are_tried_ever_more_rarely_and_slices_are_read
         assert_eq!(pace.next(now + wait / 2).1, Scan::FromFloor);
         now += wait;
         let trial = pace.next(now).1;
-        assert!(trial.at_most().is_some(), "{trial:?} after {wait:?}");
+        assert_eq!(trial, Scan::Trial, "after {wait:?}");
         pace.note(trial, None, now);
     }
     let trial = pace.next(now + TRIAL_AFTER_MOST).1;
