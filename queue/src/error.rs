@@ -1,5 +1,7 @@
 //! What can go wrong between us and Postgres. An expected "no" is not an error but an answer.
 
+use std::borrow::Cow;
+
 /// A database operation that did not come about.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -38,6 +40,13 @@ fn again(error: &sqlx::Error) -> sqlx::Error {
     }
 }
 
+/// Returns the SQLSTATE that the database answered with, if it was the database that answered.
+pub(crate) fn sql_state(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+}
+
 /// What a failed statement has done, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -52,10 +61,7 @@ pub(crate) enum Fault {
 impl Fault {
     /// Says what kind of fault this is.
     pub(crate) fn of(error: &sqlx::Error) -> Self {
-        let Some(code) = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-        else {
+        let Some(code) = sql_state(error) else {
             return match error {
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)

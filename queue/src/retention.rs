@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::backoff::jittered;
+use crate::error::sql_state;
 use crate::{Error, Store};
 
 /// How long a detachment waits for each of its locks, and with it whoever comes behind it: longer than most
@@ -194,9 +195,9 @@ async fn forget_outcomes(connection: &mut PgConnection, day: NaiveDate) -> Resul
 
 /// Whether a day could not go yet: a lock was not to be had, or a run of it was taken up again just now.
 fn is_held(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
     // lock_not_available, deadlock_detected, object_in_use
-    matches!(code.as_deref(), Some("55P03" | "40P01" | "55006"))
+    matches!(
+        sql_state(error).as_deref(),
+        Some("55P03" | "40P01" | "55006")
+    )
 }

@@ -143,7 +143,12 @@ impl Desk {
                 if rule.paused {
                     break;
                 }
-                let named = self.look_behind(n, left).await?;
+                // A scan in full finds what is behind by itself.
+                let named = if scan == Scan::FromFloor {
+                    self.look_behind(n, left).await?
+                } else {
+                    Vec::new()
+                };
                 let counters = &life.store.desk.counters;
                 counters.claims.add(1);
                 counters
@@ -169,9 +174,9 @@ impl Desk {
                     life.wake_at(own_wake_at);
                     return self.lost().await;
                 }
-                skew = Some(taken.now - chrono::Utc::now());
                 let scanned = taken.scanned;
-                let due_in = taken.next_due.map(|due| until(due, taken.now));
+                skew = Some(scanned.at - chrono::Utc::now());
+                let due_in = taken.next_due.map(|due| until(due, scanned.at));
                 left = left.saturating_sub(scanned.found);
                 life.took_up(&queue, scanned.found);
                 let now = Instant::now();

@@ -39,7 +39,6 @@ async fn nothing(connection: &mut PgConnection) -> Result<Taken, Error> {
         unreadable: Vec::new(),
         orphans: Vec::new(),
         owned: true,
-        now,
         next_due: None,
         scanned: Scanned {
             took: Duration::ZERO,

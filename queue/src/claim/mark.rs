@@ -3,6 +3,8 @@
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
+use crate::run::bounds::smallest_id;
+
 /// A place in both orders: that of ready jobs by rank and id, and that of timed jobs by their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -18,9 +20,10 @@ impl Mark {
         run_id: Uuid::nil(),
         run_at: Time::UNIX_EPOCH,
     };
+
     /// Moves on to what is made from `at` on with the ordinary rank, and is due from `at` on; never back.
     pub(super) fn raise(&mut self, at: Time) {
-        let run_id = first_of(at);
+        let run_id = smallest_id(at);
         if (self.rank, self.run_id) < (0, run_id) {
             (self.rank, self.run_id) = (0, run_id);
         }
@@ -29,12 +32,6 @@ impl Mark {
 
     /// Moves back, within the rank, to what is made from `at` on.
     pub(super) fn lower(&mut self, at: Time) {
-        self.run_id = self.run_id.min(first_of(at));
+        self.run_id = self.run_id.min(smallest_id(at));
     }
-}
-
-/// Returns the smallest UUIDv7 of an instant: it begins with the time.
-fn first_of(at: Time) -> Uuid {
-    let millis = u128::try_from(at.timestamp_millis()).unwrap_or_default();
-    Uuid::from_u128(millis << 80)
 }

@@ -1,8 +1,8 @@
 //! A worker takes jobs, and all that it needs to drive them, in one statement where it can.
 //!
-//! [`floor`] decides from where the queue is read (D7), in terms of [`mark`]s, and [`behind`] looks for what is
-//! passed over by that; [`take`] holds the statement, [`limit`] keeps it within what a queue allows and [`trial`] within a time, [`load`]
-//! reads steps and messages of runs that were begun before, [`desk`] is the loop, [`occasion`] what it
+//! [`floor`] decides from where the queue is read (D7), in terms of [`mark`]s, and [`behind`] looks for
+//! what is passed over by that; [`take`] holds the statement, [`limit`] keeps it within what a queue allows
+//! and [`trial`] within a time, [`load`] reads steps and messages of runs that were begun before, [`desk`] is the loop, [`occasion`] what it
 //! waits for, [`buffer`] what it fills, [`hopeless`] sees to jobs that no driver can take up.
 
 mod behind;

@@ -36,8 +36,6 @@ pub(super) struct Taken {
     pub(super) orphans: Vec<Uuid>,
     /// Whether the worker is alive to the database, in the epoch it gave.
     pub(super) owned: bool,
-    /// The database's clock.
-    pub(super) now: Time,
     /// When the next timed job of this queue is due.
     pub(super) next_due: Option<Time>,
     pub(super) scanned: Scanned,
@@ -76,7 +74,6 @@ pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<
         unreadable: Vec::new(),
         orphans: Vec::new(),
         owned: rows.first().is_some_and(|row| row.owned),
-        now: rows.first().map_or(Time::UNIX_EPOCH, |row| row.now),
         next_due: rows.first().and_then(|row| row.next_due),
         scanned: Scanned {
             took,

@@ -7,6 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use super::limit::take_within;
 use super::take::{Ask, Taken, take};
 use crate::Error;
+use crate::error::sql_state;
 
 /// Of a statement that was stopped because it took too long: `query_canceled`.
 const STOPPED: &str = "57014";
@@ -53,8 +54,5 @@ async fn once(
 }
 
 fn was_stopped(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    code.as_deref() == Some(STOPPED)
+    sql_state(error).as_deref() == Some(STOPPED)
 }

@@ -251,9 +251,8 @@ async fn an_old_run_that_wakes_does_not_wait_for_the_backlog() {
     panic!("the whole backlog came first");
 }
 
-#[tokio::test]
-async fn a_held_snapshot_does_not_slow_the_claim() {
-    let world = World::new().await;
+/// Holds a snapshot until the transaction ends.
+async fn hold_snapshot(world: &World) -> sqlx::Transaction<'_, sqlx::Postgres> {
     let mut holder = world.db.pool.begin().await.unwrap();
     for sql in [
         "set transaction isolation level repeatable read",
@@ -261,6 +260,13 @@ async fn a_held_snapshot_does_not_slow_the_claim() {
     ] {
         sqlx::query(sql).execute(&mut *holder).await.unwrap();
     }
+    holder
+}
+
+#[tokio::test]
+async fn a_held_snapshot_does_not_slow_the_claim() {
+    let world = World::new().await;
+    let holder = hold_snapshot(&world).await;
     let mut hand = Hand::with(
         &world.store,
         stepwell_queue::worker::WorkerOptions {
@@ -292,13 +298,7 @@ async fn a_held_snapshot_does_not_slow_the_claim() {
 #[tokio::test]
 async fn what_lies_behind_many_dead_rows_is_found() {
     let world = World::new().await;
-    let mut holder = world.db.pool.begin().await.unwrap();
-    for sql in [
-        "set transaction isolation level repeatable read",
-        "select count(*) from stepwell.job",
-    ] {
-        sqlx::query(sql).execute(&mut *holder).await.unwrap();
-    }
+    let holder = hold_snapshot(&world).await;
     // As many as come through in some seconds; the index keeps an entry for each.
     for sql in [
         "insert into stepwell.job (run_id, queue, state)
