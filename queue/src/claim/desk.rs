@@ -10,7 +10,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::buffer::Buffer;
-use super::floor::{Pace, Scan};
+use super::floor::Pace;
 use super::take::{Ask, Taken};
 use super::trial;
 use crate::backoff::{Backoff, jittered};
@@ -144,16 +144,14 @@ impl Desk {
                     break;
                 }
                 // A scan in full finds what is behind by itself.
-                let named = if scan == Scan::FromFloor {
-                    self.look_behind(n, left).await?
-                } else {
+                let named = if scan.is_full() {
                     Vec::new()
+                } else {
+                    self.look_behind(n, left).await?
                 };
                 let counters = &life.store.desk.counters;
                 counters.claims.add(1);
-                counters
-                    .full_scans
-                    .add(usize::from(scan != Scan::FromFloor));
+                counters.full_scans.add(usize::from(scan.is_full()));
                 let ask = Ask {
                     worker_id: life.id,
                     epoch: life.epoch.load(Ordering::Acquire),
@@ -185,8 +183,7 @@ impl Desk {
                 };
                 pace.note(scan, Some(scanned), now);
                 let look_in = pace.look_in(now);
-                let again =
-                    scan == Scan::FromFloor && left > 0 && pace.next(now).1 != Scan::FromFloor;
+                let again = !scan.is_full() && left > 0 && pace.next(now).1.is_full();
                 self.hand_over(taken).await;
                 if again {
                     continue;

@@ -22,12 +22,12 @@ use super::mark::Mark;
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(1);
 /// What a scan wasted is followed by nine times as long without one.
 const REST_FACTOR: u32 = 9;
-/// A scan that wasted more is dear: all that are due wait for it.
+/// A scan that wasted so much more than one from the floor is dear: all that are due wait for it.
 const DEAR: Duration = Duration::from_millis(10);
 /// What a job that is found may cost, generously: the rest of a scan's time is waste.
 const COST_OF_FOUND: Duration = Duration::from_micros(50);
-/// How long after a dear full scan, or one that was broken off, the next is tried: at first, and
-/// at most.
+/// How long after a dear full scan the next is tried: at first, and at most, after ever more that were
+/// broken off.
 const TRIAL_AFTER: Duration = Duration::from_secs(1);
 const TRIAL_AFTER_MOST: Duration = Duration::from_secs(30);
 /// How long a new run may take from its id to its commit, before it is looked for behind the floor. A claim
@@ -42,8 +42,8 @@ const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 pub(super) enum Scan {
     FromFloor,
     Full,
-    /// In full, unless that takes too long.
-    Trial,
+    /// In full, unless that takes too long: too much longer than what is usual.
+    Trial(Duration),
 }
 
 impl Scan {
@@ -51,8 +51,13 @@ impl Scan {
     pub(super) fn at_most(self, wanted: usize) -> Option<Duration> {
         match self {
             Self::FromFloor | Self::Full => None,
-            Self::Trial => Some(DEAR * 2 + cost_of(wanted)),
+            Self::Trial(usual) => Some(usual + DEAR * 2 + cost_of(wanted)),
         }
+    }
+
+    /// Whether it begins at the beginning.
+    pub(super) fn is_full(self) -> bool {
+        self != Self::FromFloor
     }
 }
 
@@ -90,6 +95,8 @@ pub(super) struct Pace {
     backed_up: bool,
     full_scan_due: bool,
     dear: Option<Dear>,
+    /// What scans from the floor wasted lately: the way to the database, and its other work.
+    usual: Duration,
 }
 
 /// While full scans are dear.
@@ -110,6 +117,7 @@ impl Pace {
             backed_up: false,
             full_scan_due: true,
             dear: None,
+            usual: Duration::ZERO,
         }
     }
 
@@ -126,7 +134,7 @@ impl Pace {
     pub(super) fn next(&self, now: Instant) -> (Mark, Scan) {
         if let Some(dear) = &self.dear {
             if now >= dear.trial_at {
-                return (Mark::FIRST, Scan::Trial);
+                return (Mark::FIRST, Scan::Trial(self.usual));
             }
             return (self.floor, Scan::FromFloor);
         }
@@ -143,22 +151,18 @@ impl Pace {
 
     /// Takes note of a scan; `None`: it was broken off, and found nothing.
     pub(super) fn note(&mut self, scan: Scan, scanned: Option<Scanned>, now: Instant) {
-        if scan != Scan::FromFloor {
-            self.full_scan_at = Some(now);
-            let wasted = scanned.map(|scanned| scanned.wasted());
-            match wasted.filter(|wasted| *wasted <= DEAR) {
-                Some(wasted) => {
-                    self.dear = None;
-                    self.rest_until = Some(now + wasted * REST_FACTOR);
-                }
-                None => self.put_off(now),
-            }
+        let wasted = scanned.map(|scanned| scanned.wasted());
+        match (scan, wasted) {
+            (Scan::FromFloor, None) => {}
+            (Scan::FromFloor, Some(wasted)) => self.usual = (self.usual + wasted) / 2,
+            (Scan::Full | Scan::Trial(_), None) => self.put_off(now),
+            (Scan::Full | Scan::Trial(_), Some(wasted)) => self.note_full(wasted, now),
         }
         let Some(scanned) = scanned else { return };
         let filled = scanned.found >= scanned.wanted;
         self.backed_up = filled;
         // A full scan that found everything leaves nothing behind the floor for now.
-        self.full_scan_due = filled || scan == Scan::FromFloor;
+        self.full_scan_due = filled || !scan.is_full();
         if let Some((rank, run_id)) = scanned.ready {
             (self.floor.rank, self.floor.run_id) = (rank, run_id);
             // Runs are not committed in the order of their ids.
@@ -173,12 +177,30 @@ impl Pace {
         }
     }
 
-    /// Full scans are dear: the next one is a trial, later than the last.
+    /// A full scan came to its end.
+    fn note_full(&mut self, wasted: Duration, now: Instant) {
+        self.full_scan_at = Some(now);
+        if wasted <= self.usual + DEAR {
+            self.dear = None;
+            self.rest_until = Some(now + wasted * REST_FACTOR);
+        } else {
+            // One that came to its end may have been slow for many reasons.
+            self.try_after(TRIAL_AFTER, now);
+        }
+    }
+
+    /// A full scan was broken off: the next one comes later than that one did.
     fn put_off(&mut self, now: Instant) {
-        let (trial_after, walk) = match self.dear.take() {
-            Some(dear) => ((dear.trial_after * 2).min(TRIAL_AFTER_MOST), dear.walk),
-            None => (TRIAL_AFTER, Walk::default()),
-        };
+        let after = self
+            .dear
+            .as_ref()
+            .map_or(TRIAL_AFTER, |d| d.trial_after * 2);
+        self.try_after(after.min(TRIAL_AFTER_MOST), now);
+    }
+
+    /// Full scans are dear: the next one is a trial.
+    fn try_after(&mut self, trial_after: Duration, now: Instant) {
+        let walk = self.dear.take().map(|dear| dear.walk).unwrap_or_default();
         self.dear = Some(Dear {
             trial_at: now + trial_after,
             trial_after,

@@ -99,12 +99,42 @@ fn while_full_scans_are_dear_they_are_tried_ever_more_rarely_and_slices_are_read
         assert_eq!(pace.next(now + wait / 2).1, Scan::FromFloor);
         now += wait;
         let trial = pace.next(now).1;
-        assert_eq!(trial, Scan::Trial, "after {wait:?}");
+        assert_eq!(trial, Scan::Trial(Duration::ZERO), "after {wait:?}");
         pace.note(trial, None, now);
     }
     let trial = pace.next(now + TRIAL_AFTER_MOST).1;
     pace.note(trial, scanned(1, DUE), now + TRIAL_AFTER_MOST);
     assert!(pace.walk(now + TRIAL_AFTER_MOST).is_none(), "as before");
+}
+
+#[test]
+fn a_trial_that_came_to_its_end_is_soon_followed_by_another() {
+    let mut now = Instant::now();
+    let mut pace = Pace::new();
+    for _ in 0..9 {
+        pace.note(Scan::Trial(Duration::ZERO), None, now);
+    }
+    let slow = scanned(1, DEAR * 2);
+    pace.note(Scan::Trial(Duration::ZERO), slow, now);
+    assert!(pace.walk(now).is_some(), "it was dear all the same");
+    now += TRIAL_AFTER;
+    assert!(pace.next(now).1.is_full());
+}
+
+#[test]
+fn what_every_scan_takes_makes_no_full_scan_dear() {
+    let now = Instant::now();
+    let mut pace = Pace::new();
+    let far = DEAR * 4;
+    for _ in 0..9 {
+        pace.note(Scan::FromFloor, scanned(1, far), now);
+    }
+    pace.note(Scan::Full, scanned(1, far + DEAR / 2), now);
+    assert!(pace.walk(now).is_none(), "the database is far away");
+    pace.note(Scan::Full, scanned(1, far + DEAR * 2), now);
+    assert!(pace.walk(now).is_some());
+    let (_, trial) = pace.next(now + TRIAL_AFTER);
+    assert!(trial.at_most(1) > Some(far), "{trial:?}");
 }
 
 #[test]
