@@ -87,6 +87,8 @@ pub(crate) struct Desk {
     pub(crate) interest: Interest,
     pub(crate) counters: Arc<Counters>,
     pub(crate) closing: CancellationToken,
+    /// Cancelled when what is rarer than runs may begin.
+    pub(crate) settled: CancellationToken,
 }
 
 impl Store {
@@ -122,6 +124,7 @@ impl Store {
             connect,
             hints,
             closing,
+            settled: CancellationToken::new(),
         };
         Ok(Self {
             pool,

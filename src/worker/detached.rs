@@ -38,6 +38,10 @@ pub(super) async fn work(
     poll: Duration,
     stop: CancellationToken,
 ) {
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = context.store.settled() => {}
+    }
     let hand = context.worker.detached();
     let hints = hand.store().hints();
     let maker = Maker {

@@ -45,6 +45,8 @@ pub(crate) struct Desk {
 struct Round {
     /// Every free slot was filled: there is a backlog.
     filled: bool,
+    /// Jobs were found.
+    found: bool,
     /// How long until there is something to do for sure.
     wait: Option<Duration>,
     /// A queue may have work that its limit does not allow for now: a slot of ours that becomes free
@@ -83,6 +85,7 @@ impl Desk {
             || stop.is_cancelled() || life.fenced.is_cancelled() || life.ended.is_cancelled();
         // Whether there may be more work than slots.
         let mut backlog = false;
+        let mut first = true;
         while !over() {
             let free = tokio::select! {
                 biased;
@@ -93,6 +96,9 @@ impl Desk {
             };
             let round = self.round(free).await;
             backlog = matches!(round, Ok(Round { filled: true, .. }));
+            if std::mem::take(&mut first) && !matches!(round, Ok(Round { found: true, .. })) {
+                life.store.desk.settled.cancel();
+            }
             let limited = matches!(round, Ok(Round { limited: true, .. }));
             let wait = match round {
                 Ok(Round { filled: true, .. }) => {
@@ -177,6 +183,7 @@ impl Desk {
                 let due_in = taken.next_due.map(|due| until(due, scanned.at));
                 left = left.saturating_sub(scanned.found);
                 life.took_up(&queue, scanned.found);
+                round.found |= scanned.found > 0;
                 let now = Instant::now();
                 let Some((_, pace)) = self.queues.get_mut(n) else {
                     break;

@@ -4,7 +4,8 @@
 //! [`life`] is what its loops share, [`heartbeat`] keeps it alive, [`owner`] asks whether it still
 //! is, [`rescue`] frees the jobs of dead ones, [`reconcile`] frees jobs of its own that it may have
 //! lost sight of, [`watch`] tells drivers of messages, [`census`] counts
-//! those that live, [`list`] shows them, [`drain`] lets one finish, [`takings`] is how fast it claims.
+//! those that live, [`list`] shows them, [`drain`] lets one finish, [`takings`] is how fast it claims, [`settling`]
+//! lets what is rarer begin later.
 
 mod census;
 mod drain;
@@ -14,6 +15,7 @@ mod list;
 pub(crate) mod owner;
 mod reconcile;
 mod rescue;
+mod settling;
 mod takings;
 mod watch;
 
@@ -107,8 +109,8 @@ impl Store {
             self.clone(),
             life.ended.clone(),
         ));
-        life.tasks
-            .spawn(crate::outbox::run(self.clone(), life.ended.clone()));
+        life.tasks.spawn(settling::run(Arc::clone(&life)));
+        life.tasks.spawn(settling::keep_outbox(Arc::clone(&life)));
         let claims = Mutex::new(Some(claims));
         Ok(Worker {
             life,

@@ -1,0 +1,39 @@
+//! A worker that finds work waiting begins with that, and with what is rarer than runs a little later: at
+//! first all its connections are opened and all its statements planned, and those of claims and commits
+//! should not wait for the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Life;
+use crate::Store;
+
+/// So long the rarer work waits at most.
+const AT_THE_LATEST: Duration = Duration::from_secs(1);
+
+impl Store {
+    /// Waits until a worker of this process found nothing to do with its first claim, or has worked for
+    /// a second.
+    pub async fn settled(&self) {
+        self.desk.settled.cancelled().await;
+    }
+}
+
+/// Ends the wait in any case.
+pub(super) async fn run(life: Arc<Life>) {
+    let settled = &life.store.desk.settled;
+    tokio::select! {
+        () = settled.cancelled() => {}
+        () = life.ended.cancelled() => {}
+        () = tokio::time::sleep(AT_THE_LATEST) => settled.cancel(),
+    }
+}
+
+/// Gives events to those who hear of them, when it is time.
+pub(super) async fn keep_outbox(life: Arc<Life>) {
+    let store = life.store.clone();
+    tokio::select! {
+        () = life.ended.cancelled() => {}
+        () = store.settled() => crate::outbox::run(store.clone(), life.ended.clone()).await,
+    }
+}
