@@ -3,7 +3,8 @@
 -- over, these are due. The states are literals, so that the planner sees the partial indexes; the CTEs are
 -- materialized, so that LIMIT and SKIP LOCKED happen once. The worker's row is locked against being marked
 -- dead. A locked row stays where it is, so it is found again by its place; one that was just changed by
--- somebody else is not found there, and is left to the next claim, as if it were still locked.
+-- somebody else is not found there, and is left to the next claim, as if it were still locked. The last row
+-- knows how long the search took: without the commit, which waits for the disk, and the way here and back.
 with owner as materialized (
     select id from stepwell.worker
     where id = $1 and epoch = $2 and status = 'alive'
@@ -48,7 +49,7 @@ leased as (
     where j.ctid = c.place
     returning j.run_id, c.rank, c.run_at, c.fresh, j.deaths, j.messages, j.paused, j.started_at, j.sequence
 )
-select now() as "now!",
+select now() as "now!", clock_timestamp() - statement_timestamp() as "took!",
        exists (select from owner) as "owned!",
        (select run_at from stepwell.job
         where state = 'timed' and queue = $3 and run_at > now()

@@ -64,6 +64,7 @@ impl Scan {
 /// How a scan went.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scanned {
+    /// Of the search alone.
     pub(super) took: Duration,
     pub(super) found: usize,
     pub(super) wanted: usize,
@@ -95,7 +96,7 @@ pub(super) struct Pace {
     backed_up: bool,
     full_scan_due: bool,
     dear: Option<Dear>,
-    /// What scans from the floor wasted lately: the way to the database, and its other work.
+    /// What scans from the floor wasted lately: the database has other work as well.
     usual: Duration,
 }
 

@@ -1,7 +1,7 @@
 //! One claim: leases, headers, and for runs begun before their steps and messages.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -53,7 +53,6 @@ pub(super) struct Unreadable {
 
 /// Takes up to `wanted` due jobs.
 pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<Taken, Error> {
-    let begun = Instant::now();
     let limit = i64::try_from(ask.wanted).unwrap_or(i64::MAX);
     let rows = sqlx::query_file!(
         "queries/claim.sql",
@@ -68,7 +67,7 @@ pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<
     )
     .fetch_all(&mut *connection)
     .await?;
-    let took = begun.elapsed();
+    let took = rows.last().map_or(0, |row| row.took.microseconds);
     let mut taken = Taken {
         claimed: Vec::with_capacity(rows.len()),
         unreadable: Vec::new(),
@@ -76,7 +75,7 @@ pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<
         owned: rows.first().is_some_and(|row| row.owned),
         next_due: rows.first().and_then(|row| row.next_due),
         scanned: Scanned {
-            took,
+            took: Duration::from_micros(u64::try_from(took).unwrap_or(0)),
             found: 0,
             wanted: ask.wanted,
             ready: None,

@@ -12,6 +12,7 @@ mod commits;
 mod copies;
 mod cuts;
 mod enqueues;
+mod far;
 mod feed;
 mod fencing;
 mod messages;

@@ -125,16 +125,16 @@ fn a_trial_that_came_to_its_end_is_soon_followed_by_another() {
 fn what_every_scan_takes_makes_no_full_scan_dear() {
     let now = Instant::now();
     let mut pace = Pace::new();
-    let far = DEAR * 4;
+    let slow = DEAR * 4;
     for _ in 0..9 {
-        pace.note(Scan::FromFloor, scanned(1, far), now);
+        pace.note(Scan::FromFloor, scanned(1, slow), now);
     }
-    pace.note(Scan::Full, scanned(1, far + DEAR / 2), now);
-    assert!(pace.walk(now).is_none(), "the database is far away");
-    pace.note(Scan::Full, scanned(1, far + DEAR * 2), now);
+    pace.note(Scan::Full, scanned(1, slow + DEAR / 2), now);
+    assert!(pace.walk(now).is_none(), "the database is busy");
+    pace.note(Scan::Full, scanned(1, slow + DEAR * 2), now);
     assert!(pace.walk(now).is_some());
     let (_, trial) = pace.next(now + TRIAL_AFTER);
-    assert!(trial.at_most(1) > Some(far), "{trial:?}");
+    assert!(trial.at_most(1) > Some(slow), "{trial:?}");
 }
 
 #[test]
