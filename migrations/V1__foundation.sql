@@ -149,7 +149,8 @@ create index audit_entity on stepwell.audit (entity_id, sequence);
 create index audit_time on stepwell.audit using brin (id, at) with (pages_per_range = 64, autosummarize = on);
 
 create table stepwell.job (
-    run_id     uuid primary key,
+    -- A claim writes a second entry beside the first, for which there is room, and nothing to put together.
+    run_id     uuid primary key with (fillfactor = 45, deduplicate_items = off),
     worker_id  uuid,
     run_at     timestamptz,                 -- of a timed job
     started_at timestamptz,
