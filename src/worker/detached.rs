@@ -38,10 +38,7 @@ pub(super) async fn work(
     poll: Duration,
     stop: CancellationToken,
 ) {
-    tokio::select! {
-        () = stop.cancelled() => return,
-        () = context.store.settled() => {}
-    }
+    context.store.settled(&stop).await;
     let hand = context.worker.detached();
     let hints = hand.store().hints();
     let maker = Maker {

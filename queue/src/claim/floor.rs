@@ -150,16 +150,16 @@ impl Pace {
         }
     }
 
-    /// Takes note of a scan; `None`: it was broken off, and found nothing.
+    /// Takes note of a scan; `None`: it was a trial, was broken off, and found nothing.
     pub(super) fn note(&mut self, scan: Scan, scanned: Option<Scanned>, now: Instant) {
-        let wasted = scanned.map(|scanned| scanned.wasted());
-        match (scan, wasted) {
-            (Scan::FromFloor, None) => {}
-            (Scan::FromFloor, Some(wasted)) => self.usual = (self.usual + wasted) / 2,
-            (Scan::Full | Scan::Trial(_), None) => self.put_off(now),
-            (Scan::Full | Scan::Trial(_), Some(wasted)) => self.note_full(wasted, now),
+        let Some(scanned) = scanned else {
+            return self.put_off(now);
+        };
+        if scan.is_full() {
+            self.note_full(scanned.wasted(), now);
+        } else {
+            self.usual = (self.usual + scanned.wasted()) / 2;
         }
-        let Some(scanned) = scanned else { return };
         let filled = scanned.found >= scanned.wanted;
         self.backed_up = filled;
         // A full scan that found everything leaves nothing behind the floor for now.
@@ -190,7 +190,7 @@ impl Pace {
         }
     }
 
-    /// A full scan was broken off: the next one comes later than that one did.
+    /// A trial was broken off: the next one comes later than that one did.
     fn put_off(&mut self, now: Instant) {
         let after = self
             .dear

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Life;
 use crate::Store;
 
@@ -13,27 +15,27 @@ const AT_THE_LATEST: Duration = Duration::from_secs(1);
 
 impl Store {
     /// Waits until a worker of this process found nothing to do with its first claim, or has worked for
-    /// a second.
-    pub async fn settled(&self) {
-        self.desk.settled.cancelled().await;
+    /// a second; or until `stop`.
+    pub async fn settled(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = self.desk.settled.cancelled() => {}
+            () = stop.cancelled() => {}
+        }
     }
 }
 
 /// Ends the wait in any case.
 pub(super) async fn run(life: Arc<Life>) {
-    let settled = &life.store.desk.settled;
-    tokio::select! {
-        () = settled.cancelled() => {}
-        () = life.ended.cancelled() => {}
-        () = tokio::time::sleep(AT_THE_LATEST) => settled.cancel(),
+    let settled = life.store.settled(&life.ended);
+    if tokio::time::timeout(AT_THE_LATEST, settled).await.is_err() {
+        life.store.desk.settled.cancel();
     }
 }
 
 /// Gives events to those who hear of them, when it is time.
 pub(super) async fn keep_outbox(life: Arc<Life>) {
-    let store = life.store.clone();
-    tokio::select! {
-        () = life.ended.cancelled() => {}
-        () = store.settled() => crate::outbox::run(store.clone(), life.ended.clone()).await,
+    life.store.settled(&life.ended).await;
+    if !life.ended.is_cancelled() {
+        crate::outbox::run(life.store.clone(), life.ended.clone()).await;
     }
 }

@@ -30,10 +30,7 @@ pub(super) async fn run(store: Store, outbound: Outbound, stop: CancellationToke
     let mut work = store.deliveries_due();
     let mut lanes = Lanes::default();
     let mut flights = JoinSet::new();
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = store.settled() => {}
-    }
+    store.settled(&stop).await;
     while !stop.is_cancelled() {
         let wait = match take(&store, &outbound, &mut lanes, &mut flights).await {
             Ok(0) => LOOK_EVERY,

@@ -8,24 +8,37 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
+use crate::harness::PATIENCE;
 use crate::queue::world::{Hand, World, new_run, open};
 
 /// The way there, and the way back.
 const WAY: Duration = Duration::from_millis(15);
+/// So many that a slice is due among them, where full scans are dear.
+const CLAIMS: usize = 20;
 
 #[tokio::test]
 async fn that_every_claim_takes_long_makes_no_full_scan_dear() {
     let world = World::new().await;
     let far = open(&lengthened(&world.db.url).await);
-    let mut hand = Hand::new(&far).await;
-    for _ in 0..5 {
-        let run = new_run();
-        world.store.enqueue(run.clone()).await.unwrap();
-        assert_eq!(hand.next().await.header.id, run.id);
-    }
     let counters = far.counters();
-    assert!(counters.full_scans.get() > 0);
-    assert_eq!(counters.slices.get(), 0, "it looks through the table");
+    let mut hand = Hand::new(&far).await;
+    // A core that is taken away in the middle of a search makes one dear, now and then.
+    let without_slices = async {
+        loop {
+            let (full_scans, slices) = (counters.full_scans.get(), counters.slices.get());
+            for _ in 0..CLAIMS {
+                let run = new_run();
+                world.store.enqueue(run.clone()).await.unwrap();
+                assert_eq!(hand.next().await.header.id, run.id);
+            }
+            if counters.full_scans.get() > full_scans && counters.slices.get() == slices {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, without_slices)
+        .await
+        .expect("it does not look through the table all the time");
     far.close().await;
     world.end().await;
 }
