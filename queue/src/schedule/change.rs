@@ -1,82 +1,19 @@
-//! Schedules are made, changed, paused and deleted. Each change writes its audit record in its
+//! Schedules are made, changed and deleted. Each change writes its audit record in its
 //! transaction.
-
-use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, Postgres, Transaction};
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
-use super::{Changed, ENTITY, Overlap, Rhythm, Schedule, read};
+use super::{Changed, ENTITY, NewSchedule, Schedule, read};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::Idempotency;
-use crate::text::clean;
 use crate::{Actor, Error, Revision, Store};
-
-/// What clients decide about a schedule; checked by the caller.
-#[derive(Clone, Debug)]
-pub struct NewSchedule {
-    pub name: String,
-    pub workflow: String,
-    pub version: Option<i32>,
-    pub input: Box<RawValue>,
-    pub cron: String,
-    pub time_zone: String,
-    /// What the two before come to.
-    pub rhythm: Rhythm,
-    pub overlap: Overlap,
-    pub catch_up: i32,
-    pub labels: BTreeMap<String, String>,
-    pub queue: String,
-    pub priority: i16,
-    pub active: bool,
-}
-
-impl NewSchedule {
-    const fn status(&self) -> &'static str {
-        if self.active { "active" } else { "paused" }
-    }
-
-    fn next_after(&self, now: Time) -> Option<Time> {
-        self.active.then(|| self.rhythm.after(now)).flatten()
-    }
-}
-
-impl Schedule {
-    /// Returns the schedule as it will be kept.
-    #[must_use]
-    pub fn fresh(id: Uuid, at: Time, new: &NewSchedule) -> Self {
-        Self {
-            id,
-            name: new.name.clone(),
-            workflow: new.workflow.clone(),
-            version: new.version,
-            input: new.input.clone(),
-            cron: new.cron.clone(),
-            time_zone: new.time_zone.clone(),
-            overlap: new.overlap.as_str().to_owned(),
-            catch_up: new.catch_up,
-            labels: new.labels.clone(),
-            queue: new.queue.clone(),
-            priority: new.priority,
-            status: new.status().to_owned(),
-            next_at: new.next_after(at),
-            last_at: None,
-            last_run_id: None,
-            last_error: None,
-            revision: 1,
-            sequence: 1,
-            created_at: at,
-            updated_at: at,
-        }
-    }
-}
 
 impl Store {
     /// Makes a schedule. The caller chooses id and time, because the idempotency key keeps the
@@ -115,7 +52,7 @@ impl Store {
             new.time_zone,
             new.overlap.as_str(),
             new.catch_up,
-            labels(new),
+            new.kept_labels(),
             new.queue,
             new.priority,
             new.status(),
@@ -182,7 +119,7 @@ impl Store {
             new.time_zone,
             new.overlap.as_str(),
             new.catch_up,
-            labels(new),
+            new.kept_labels(),
             new.queue,
             new.priority,
             new.status(),
@@ -201,57 +138,6 @@ impl Store {
             Ok(_) => {}
         }
         self.finish_schedule(transaction, "schedule.updated", Some(&before), after, actor)
-            .await
-    }
-
-    /// Pauses a schedule, or lets it go on from `now`: what would have fired in between does not.
-    /// Nothing is written when it is as asked already.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]; [`Error::Corrupt`] when its pattern cannot be read any more.
-    pub async fn pause_schedule(
-        &self,
-        name_or_id: &str,
-        now: Time,
-        pause: bool,
-        actor: &Actor,
-    ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
-        let before = match lock(&mut transaction, name_or_id, None).await? {
-            Ok(before) => before,
-            Err(answer) => return Ok(answer),
-        };
-        let (status, action) = if pause {
-            ("paused", "schedule.paused")
-        } else {
-            ("active", "schedule.resumed")
-        };
-        if before.status == status {
-            return Ok(Changed::Done(Box::new(before)));
-        }
-        let rhythm = before.rhythm()?;
-        let after = Schedule {
-            status: status.to_owned(),
-            next_at: (!pause).then(|| rhythm.after(now)).flatten(),
-            revision: before.revision + 1,
-            sequence: before.sequence + 1,
-            updated_at: now,
-            ..before.clone()
-        };
-        sqlx::query!(
-            "update stepwell.schedule
-             set status = $2, next_at = $3, revision = $4, sequence = $5, updated_at = $6
-             where id = $1",
-            after.id,
-            after.status,
-            after.next_at,
-            after.revision,
-            after.sequence,
-            now,
-        )
-        .execute(&mut *transaction)
-        .await?;
-        self.finish_schedule(transaction, action, Some(&before), after, actor)
             .await
     }
 
@@ -289,7 +175,7 @@ impl Store {
     }
 
     /// Audits, commits, and only then tells everybody.
-    async fn finish_schedule(
+    pub(super) async fn finish_schedule(
         &self,
         mut transaction: Transaction<'_, Postgres>,
         action: &str,
@@ -313,17 +199,9 @@ impl Store {
     }
 }
 
-impl Schedule {
-    /// Returns when it fires.
-    pub(super) fn rhythm(&self) -> Result<Rhythm, Error> {
-        Rhythm::read(&self.cron, &self.time_zone)
-            .map_err(|why| Error::Corrupt(format!("schedule {}: {why}", self.id)))
-    }
-}
-
 /// Takes the schedule's row for the length of the transaction. The inner `Err` is the answer of a
 /// change that cannot be made.
-async fn lock(
+pub(super) async fn lock(
     connection: &mut PgConnection,
     name_or_id: &str,
     expected: Option<&[Revision]>,
@@ -339,13 +217,6 @@ async fn lock(
         return Ok(Err(Changed::Stale { revision }));
     }
     Ok(Ok(schedule))
-}
-
-fn labels(new: &NewSchedule) -> Value {
-    new.labels
-        .iter()
-        .map(|(key, value)| (clean(key).into_owned(), Value::from(clean(value))))
-        .collect()
 }
 
 /// What clients decide about it, as the audit log shows it: of the input, that it is another.

@@ -8,7 +8,9 @@
 mod change;
 pub(crate) mod clock;
 mod fire;
+mod new;
 mod now;
+mod pause;
 mod read;
 mod rhythm;
 mod turn;
@@ -19,13 +21,13 @@ use serde_json::value::RawValue;
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
-pub use change::NewSchedule;
+pub use new::NewSchedule;
 pub use now::{NowRun, Started};
 pub use read::{ScheduleFilter, ScheduleSort};
 pub use rhythm::Rhythm;
 
-use crate::Revision;
 use crate::new_run::Answer;
+use crate::{Error, Revision};
 
 /// The entity type of audit records and hints.
 pub(crate) const ENTITY: &str = "schedule";
@@ -101,6 +103,14 @@ pub struct Schedule {
     pub(crate) sequence: i64,
     pub created_at: Time,
     pub updated_at: Time,
+}
+
+impl Schedule {
+    /// Returns when it fires.
+    pub(super) fn rhythm(&self) -> Result<Rhythm, Error> {
+        Rhythm::read(&self.cron, &self.time_zone)
+            .map_err(|why| Error::Corrupt(format!("schedule {}: {why}", self.id)))
+    }
 }
 
 /// What came of a change to a schedule.

@@ -1,5 +1,5 @@
-//! Subscriptions are made, changed, given another secret, disabled and deleted. Each change writes
-//! its audit record in its transaction; secrets are never in it.
+//! Clients make, change and delete subscriptions, and give them other secrets. Each change writes its
+//! audit record in its transaction; secrets are never in it.
 
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
-use super::{Changed, ENTITY, NewSecret, SUBSCRIPTIONS_MAX, Subscription, read};
+use super::{Changed, ENTITY, NewSecret, NewSubscription, SUBSCRIPTIONS_MAX, Subscription, read};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::Idempotency;
@@ -16,38 +16,6 @@ use crate::{Actor, Error, Revision, Store};
 
 /// How long the secret before signs beside a new one: receivers change theirs meanwhile.
 const OLD_SECRET_KEPT: TimeDelta = TimeDelta::hours(24);
-
-/// What clients decide about a subscription; checked by the caller.
-#[derive(Clone, Debug)]
-pub struct NewSubscription {
-    pub name: Option<String>,
-    pub url: String,
-    pub event_types: Vec<String>,
-    pub workflow: Option<String>,
-    pub secret: NewSecret,
-    pub active: bool,
-}
-
-impl Subscription {
-    /// Returns the subscription as it will be kept.
-    #[must_use]
-    pub fn fresh(id: Uuid, at: Time, new: &NewSubscription) -> Self {
-        Self {
-            id,
-            name: new.name.clone(),
-            url: new.url.clone(),
-            event_types: new.event_types.clone(),
-            workflow: new.workflow.clone(),
-            status: if new.active { "active" } else { "disabled" }.to_owned(),
-            disabled_reason: None,
-            old_secret_until: None,
-            revision: 1,
-            sequence: 1,
-            created_at: at,
-            updated_at: at,
-        }
-    }
-}
 
 impl Store {
     /// Makes a subscription. The caller chooses id and time, because the idempotency key keeps the
@@ -283,84 +251,6 @@ impl Store {
     }
 }
 
-/// Disables a subscription in the transaction of what gave the reason; does nothing to one that is
-/// not active.
-pub(crate) async fn disable(
-    connection: &mut PgConnection,
-    id: Uuid,
-    now: Time,
-    reason: &str,
-    actor: &Actor,
-) -> Result<bool, Error> {
-    let Some(before) = read::locked(connection, id).await? else {
-        return Ok(false);
-    };
-    if before.status != "active" {
-        return Ok(false);
-    }
-    let after = Subscription {
-        status: "disabled".to_owned(),
-        disabled_reason: Some(reason.to_owned()),
-        revision: before.revision + 1,
-        sequence: before.sequence + 1,
-        ..before.clone()
-    };
-    sqlx::query!(
-        "update stepwell.subscription
-         set status = 'disabled', disabled_reason = $2, revision = $3, sequence = $4, updated_at = $5
-         where id = $1",
-        id,
-        reason,
-        after.revision,
-        after.sequence,
-        now,
-    )
-    .execute(&mut *connection)
-    .await?;
-    let entry = Entry {
-        entity_type: ENTITY,
-        entity_id: id,
-        sequence: after.sequence,
-        action: "subscription.disabled",
-        before: Some(shown(&before)),
-        after: Some(shown(&after)),
-        actor,
-    };
-    audit::write(connection, entry).await?;
-    Ok(true)
-}
-
-/// Writes down that something was asked of a subscription, in the transaction of that; `false` when
-/// it is gone.
-pub(crate) async fn note(
-    connection: &mut PgConnection,
-    id: Uuid,
-    action: &str,
-    what: Value,
-    actor: &Actor,
-) -> Result<bool, Error> {
-    let sequence = sqlx::query_scalar!(
-        "update stepwell.subscription set sequence = sequence + 1 where id = $1 returning sequence",
-        id
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(sequence) = sequence else {
-        return Ok(false);
-    };
-    let entry = Entry {
-        entity_type: ENTITY,
-        entity_id: id,
-        sequence,
-        action,
-        before: None,
-        after: Some(what),
-        actor,
-    };
-    audit::write(connection, entry).await?;
-    Ok(true)
-}
-
 /// Takes the subscription's row for the length of the transaction. The inner `Err` is the answer of
 /// a change that cannot be made.
 async fn lock(
@@ -382,7 +272,7 @@ async fn lock(
 }
 
 /// The subscription as the audit log shows it: everything but its secret.
-fn shown(subscription: &Subscription) -> Value {
+pub(super) fn shown(subscription: &Subscription) -> Value {
     json!({
         "name": subscription.name, "url": subscription.url, "event_types": subscription.event_types,
         "workflow": subscription.workflow, "status": subscription.status,

@@ -2,6 +2,8 @@
 //! [`crate::delivery`] keeps account of what is on its way.
 
 mod change;
+mod disable;
+mod new;
 mod read;
 mod secret;
 mod topic;
@@ -9,8 +11,8 @@ mod topic;
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
-pub use change::NewSubscription;
-pub(crate) use change::{disable, note};
+pub(crate) use disable::{disable, note};
+pub use new::NewSubscription;
 pub use read::SubscriptionFilter;
 pub(crate) use secret::open;
 pub use secret::{NewSecret, fresh_secret, secret_fault};
