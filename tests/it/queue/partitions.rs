@@ -1,6 +1,8 @@
 //! Partitions of days to come, and the default partition's alarm.
 
-use super::world::{World, new_run};
+use stepwell_queue::Committed;
+
+use super::world::{Hand, World, changes, completed, new_run};
 
 #[tokio::test]
 async fn partitions_are_made_ahead_and_strays_raise_an_alarm() {
@@ -43,6 +45,44 @@ async fn old_day(world: &World, days: i64) -> uuid::Uuid {
     run.created_at = at;
     world.store.enqueue(run.clone()).await.unwrap();
     run.id
+}
+
+#[tokio::test]
+async fn runs_of_different_days_are_claimed_and_ended_together() {
+    let world = World::new().await;
+    let mut expected = vec![
+        old_day(&world, 40).await,
+        old_day(&world, 3).await,
+        new_run().id,
+    ];
+    let mut today = new_run();
+    today.id = expected[2];
+    world.store.enqueue(today).await.unwrap();
+    let mut hand = Hand::new(&world.store).await;
+    let mut ends = Vec::new();
+    let mut claimed = Vec::new();
+    for _ in &expected {
+        let run = hand.next().await;
+        assert_eq!(*run.header.workflow_name, *"test");
+        assert_eq!(run.header.input.to_string(), r#"{"n":1}"#);
+        claimed.push(run.header.id);
+        let mut last = changes(&run, 1);
+        last.end = Some(completed("done".into()));
+        ends.push(hand.worker.committer().commit(last));
+    }
+    claimed.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(claimed, expected);
+    for end in futures::future::join_all(ends).await {
+        assert_eq!(end, Committed::Done);
+    }
+    let over = "select count(*) from stepwell.run where status = 'completed' and sequence = 2";
+    assert_eq!(world.db.number(over).await, 3);
+    assert_eq!(
+        world.db.number("select count(*) from stepwell.job").await,
+        0
+    );
+    world.end().await;
 }
 
 #[tokio::test]
