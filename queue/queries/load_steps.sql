@@ -6,7 +6,7 @@ select s.run_id as "run_id!", s.step as "step!", s.item as "item!", s.generation
 from unnest($1::uuid[]) as wanted (run_id)
 cross join lateral (
     select distinct on (step, item) *
-    from stepwell.step
-    where step.run_id = wanted.run_id
+    from stepwell.step t
+    where t.run_id = wanted.run_id
     order by step, item, generation desc
 ) as s

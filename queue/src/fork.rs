@@ -9,6 +9,7 @@ use stepwell_workflow::{RunStatus, Time, fork};
 use uuid::Uuid;
 
 use crate::claim::load;
+use crate::day::On;
 use crate::enqueue::{RunColumns, insert_runs, keys};
 use crate::inbox::run_status;
 use crate::new_run::{Answer, Idempotency};
@@ -119,7 +120,7 @@ impl Store {
                 let old = old.ok_or_else(|| {
                     Error::Corrupt(format!("run {original}: its version is gone"))
                 })?;
-                let mut rows = load::steps(transaction, &[original]).await?;
+                let mut rows = load::steps(transaction, On::ALL, &[original]).await?;
                 let rows = rows.remove(&original).unwrap_or_else(|| Ok(Vec::new()));
                 let rows = rows.map_err(Error::Corrupt)?;
                 match fork::kept(&old.plan, &rows, &planned.plan, from) {

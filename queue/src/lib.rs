@@ -18,6 +18,7 @@ pub mod claim;
 pub mod commit;
 mod copy;
 pub mod counters;
+mod day;
 pub mod deliver;
 pub mod delivery;
 pub mod depth;

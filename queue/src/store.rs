@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::counters::Counters;
+use crate::day::Days;
 use crate::enqueue::Intake;
 use crate::feed::Interest;
 use crate::heed::Heeding;
@@ -86,6 +87,7 @@ pub(crate) struct Desk {
     pub(crate) intake: Intake,
     pub(crate) interest: Interest,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) days: Days,
     pub(crate) closing: CancellationToken,
     /// Cancelled when what is rarer than runs may begin.
     pub(crate) settled: CancellationToken,
@@ -121,6 +123,7 @@ impl Store {
             intake: Intake::default(),
             interest: Interest::default(),
             counters,
+            days: Days::new(),
             connect,
             hints,
             closing,

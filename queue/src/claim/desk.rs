@@ -161,6 +161,7 @@ impl Desk {
                 let ask = Ask {
                     worker_id: life.id,
                     epoch: life.epoch.load(Ordering::Acquire),
+                    days: &life.store.desk.days,
                     queue: &queue,
                     floor,
                     named: &named,

@@ -77,6 +77,16 @@ pub(super) struct Scanned {
 }
 
 impl Scanned {
+    /// Counts a job that was found, and how far the scan came with it: jobs without a rank or a time tell nothing.
+    pub(super) fn note(&mut self, run_id: Uuid, rank: Option<i16>, run_at: Option<Time>) {
+        self.found += 1;
+        match (run_at, rank) {
+            (Some(run_at), _) => self.timed = self.timed.max(Some(run_at)),
+            (None, Some(rank)) => self.ready = self.ready.max(Some((rank, run_id))),
+            (None, None) => {}
+        }
+    }
+
     /// What was not spent on what was found.
     fn wasted(&self) -> Duration {
         self.took.saturating_sub(cost_of(self.found))

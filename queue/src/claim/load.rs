@@ -9,14 +9,16 @@ use stepwell_workflow::{Failure, StepKey, StepSnapshot, StepStatus};
 use uuid::Uuid;
 
 use crate::Error;
+use crate::day::On;
 
 /// Reads the steps of these runs. A run whose rows cannot be read has an `Err` in its place.
 pub(crate) async fn steps(
     connection: &mut PgConnection,
+    on: On,
     run_ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Result<Vec<StepSnapshot>, String>>, Error> {
     let rows = sqlx::query_file!("queries/load_steps.sql", run_ids)
-        .fetch_all(connection)
+        .fetch_all(on.connection(connection))
         .await?;
     let mut loaded: HashMap<Uuid, Result<Vec<StepSnapshot>, String>> = HashMap::new();
     for row in rows {

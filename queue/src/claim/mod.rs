@@ -1,7 +1,7 @@
 //! A worker takes jobs, and all that it needs to drive them, in one statement where it can.
 //!
 //! [`floor`] decides from where the queue is read (D7), in terms of [`mark`]s, and [`behind`] looks for
-//! what is passed over by that; [`take`] holds the statement, [`limit`] keeps it within what a queue allows
+//! what is passed over by that; [`take`] holds the statement, [`stored`] what it reads of a run, [`limit`] keeps it within what a queue allows
 //! and [`trial`] within a time, [`load`] reads steps and messages of runs that were begun before, [`desk`] is the loop, [`occasion`] what it
 //! waits for, [`buffer`] what it fills, [`hopeless`] sees to jobs that no driver can take up.
 
@@ -14,6 +14,7 @@ mod limit;
 pub(crate) mod load;
 mod mark;
 mod occasion;
+mod stored;
 mod take;
 mod trial;
 
@@ -54,6 +55,7 @@ pub(crate) async fn warm_up(link: &mut Link, life: &Life) {
     let ask = take::Ask {
         worker_id: life.id,
         epoch: life.epoch.load(Ordering::Acquire),
+        days: &life.store.desk.days,
         queue: &Arc::from(queue.as_str()),
         floor: Mark::FIRST,
         named: &[],

@@ -1,17 +1,19 @@
 //! One claim: leases, headers, and for runs begun before their steps and messages.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use sqlx::PgConnection;
+use stepwell_workflow::Time;
 use stepwell_workflow::snapshot::Parent;
-use stepwell_workflow::{RunHeader, RunStatus, StepKey, Time};
 use uuid::Uuid;
 
 use super::floor::Scanned;
 use super::mark::Mark;
+use super::stored::{self, Stored};
 use super::{Claimed, load};
+use crate::day::Days;
 use crate::{Error, inbox};
 
 /// What is asked for.
@@ -19,6 +21,7 @@ use crate::{Error, inbox};
 pub(super) struct Ask<'a> {
     pub(super) worker_id: Uuid,
     pub(super) epoch: i32,
+    pub(super) days: &'a Days,
     pub(super) queue: &'a Arc<str>,
     pub(super) floor: Mark,
     /// Jobs behind the floor.
@@ -41,6 +44,20 @@ pub(super) struct Taken {
     pub(super) scanned: Scanned,
 }
 
+/// A job that is this worker's now.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) run_id: Uuid,
+    pub(super) fresh: bool,
+    pub(super) deaths: i16,
+    pub(super) messages: i32,
+    pub(super) paused: bool,
+    pub(super) started_at: Option<Time>,
+    pub(super) sequence: i64,
+    /// What the claim read of the run along with it.
+    stored: Option<Stored>,
+}
+
 /// A run that no driver can take up.
 #[derive(Debug)]
 pub(super) struct Unreadable {
@@ -51,9 +68,11 @@ pub(super) struct Unreadable {
     pub(super) problem: String,
 }
 
-/// Takes up to `wanted` due jobs.
+/// Takes up to `wanted` due jobs. Most runs began today, so the claim itself reads what is stored of those;
+/// for the others there is a statement more.
 pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<Taken, Error> {
     let limit = i64::try_from(ask.wanted).unwrap_or(i64::MAX);
+    let today = ask.days.today(connection).await?;
     let rows = sqlx::query_file!(
         "queries/claim.sql",
         ask.worker_id,
@@ -65,7 +84,7 @@ pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<
         limit,
         ask.named,
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(today.connection(connection))
     .await?;
     let took = rows.last().map_or(0, |row| row.took.microseconds);
     let mut taken = Taken {
@@ -83,89 +102,105 @@ pub(super) async fn take(connection: &mut PgConnection, ask: Ask<'_>) -> Result<
             at: rows.first().map_or(Time::UNIX_EPOCH, |row| row.now),
         },
     };
-    let (mut begun_before, mut written_to) = (Vec::new(), Vec::new());
+    let mut leases = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(run_id) = row.run_id else { continue };
-        taken.scanned.found += 1;
-        match (row.run_at, row.rank) {
-            (Some(run_at), _) => taken.scanned.timed = taken.scanned.timed.max(Some(run_at)),
-            (None, Some(rank)) => {
-                taken.scanned.ready = taken.scanned.ready.max(Some((rank, run_id)));
-            }
-            (None, None) => {}
-        }
-        let (Some(workflow_id), Some(created_at)) = (row.workflow_id, row.created_at) else {
+        taken.scanned.note(run_id, row.rank, row.run_at);
+        leases.push(Lease {
+            run_id,
+            fresh: row.fresh.unwrap_or(true),
+            deaths: row.deaths.unwrap_or(0),
+            messages: row.messages.unwrap_or(0),
+            paused: row.paused.unwrap_or(false),
+            started_at: row.started_at,
+            sequence: row.sequence.unwrap_or(1),
+            stored: row
+                .workflow_id
+                .zip(row.created_at)
+                .map(|(workflow_id, created_at)| Stored {
+                    run_id,
+                    workflow_id,
+                    workflow_name: row.workflow_name.unwrap_or_default(),
+                    version: row.version.unwrap_or_default(),
+                    generation: row.generation.unwrap_or(1),
+                    input: row.input,
+                    created_at,
+                    timeout_ms: row.timeout_ms,
+                    parent_id: row.parent_id,
+                    parent_step: row.parent_step,
+                    parent_item: row.parent_item,
+                    parent_generation: row.parent_generation,
+                    request_id: row.request_id,
+                    traceparent: row.traceparent,
+                }),
+        });
+    }
+    hand_out(connection, &ask, leases, &mut taken).await?;
+    Ok(taken)
+}
+
+/// Makes runs of leases.
+async fn hand_out(
+    connection: &mut PgConnection,
+    ask: &Ask<'_>,
+    leases: Vec<Lease>,
+    taken: &mut Taken,
+) -> Result<(), Error> {
+    let older = leases.iter().filter(|lease| lease.stored.is_none());
+    let older: Vec<_> = older.map(|lease| lease.run_id).collect();
+    let mut older = if older.is_empty() {
+        HashMap::new()
+    } else {
+        stored::read(connection, ask.days, &older).await?
+    };
+    let (mut begun_before, mut written_to) = (Vec::new(), Vec::new());
+    for mut lease in leases {
+        let run_id = lease.run_id;
+        let Some(stored) = lease.stored.take().or_else(|| older.remove(&run_id)) else {
             taken.orphans.push(run_id);
             continue;
         };
-        if row.fresh == Some(false) {
+        if !lease.fresh {
             begun_before.push(run_id);
         }
-        if row.messages.unwrap_or(0) > 0 {
+        if lease.messages > 0 {
             written_to.push(run_id);
         }
-        let generation = row.generation.unwrap_or(1);
-        let sequence = row.sequence.unwrap_or(1);
-        let parent = parent(
-            row.parent_id,
-            row.parent_step,
-            row.parent_item,
-            row.parent_generation,
-        );
-        let input = match load::value(row.input) {
-            Ok(input) => input.unwrap_or_else(|| Arc::new(Value::Null)),
-            Err(problem) => {
-                taken.unreadable.push(Unreadable {
-                    run_id,
-                    generation,
-                    sequence,
-                    parent,
-                    problem: format!("input: {problem}"),
-                });
-                continue;
-            }
-        };
-        let header = RunHeader {
-            id: run_id,
-            workflow_id,
-            workflow_name: Arc::from(row.workflow_name.unwrap_or_default()),
-            version: row.version.unwrap_or_default(),
-            generation,
-            status: match row.started_at {
-                Some(_) => RunStatus::Running,
-                None => RunStatus::Pending,
-            },
-            input,
-            created_at,
-            started_at: row.started_at,
-            timeout_ms: row.timeout_ms,
-            sequence,
-            paused: row.paused.unwrap_or(false),
-            parent,
-        };
-        taken.claimed.push(Claimed {
-            header,
-            steps: Vec::new(),
-            messages: Vec::new(),
-            deaths: u16::try_from(row.deaths.unwrap_or(0)).unwrap_or(u16::MAX),
-            queue: Arc::clone(ask.queue),
-            request_id: row.request_id,
-            traceparent: row.traceparent,
-        });
+        let (generation, parent) = (stored.generation, stored.parent());
+        let (request_id, traceparent) = (stored.request_id.clone(), stored.traceparent.clone());
+        match stored.header(&lease) {
+            Ok(header) => taken.claimed.push(Claimed {
+                header,
+                steps: Vec::new(),
+                messages: Vec::new(),
+                deaths: u16::try_from(lease.deaths).unwrap_or(u16::MAX),
+                queue: Arc::clone(ask.queue),
+                request_id,
+                traceparent,
+            }),
+            Err(problem) => taken.unreadable.push(Unreadable {
+                run_id,
+                generation,
+                sequence: lease.sequence,
+                parent,
+                problem,
+            }),
+        }
     }
-    fill_in(connection, &mut taken, &begun_before, &written_to).await?;
-    Ok(taken)
+    fill_in(connection, ask.days, taken, &begun_before, &written_to).await
 }
 
 /// Reads steps and messages where there are any.
 async fn fill_in(
     connection: &mut PgConnection,
+    days: &Days,
     taken: &mut Taken,
     begun_before: &[Uuid],
     written_to: &[Uuid],
 ) -> Result<(), Error> {
     if !begun_before.is_empty() {
-        let mut loaded = load::steps(connection, begun_before).await?;
+        let on = days.of(connection, begun_before.iter().copied()).await?;
+        let mut loaded = load::steps(connection, on, begun_before).await?;
         let claimed = std::mem::take(&mut taken.claimed);
         for mut run in claimed {
             match loaded.remove(&run.header.id) {
@@ -192,20 +227,4 @@ async fn fill_in(
         }
     }
     Ok(())
-}
-
-fn parent(
-    run_id: Option<Uuid>,
-    step: Option<i32>,
-    item: Option<i32>,
-    generation: Option<i32>,
-) -> Option<Parent> {
-    Some(Parent {
-        run_id: run_id?,
-        key: StepKey {
-            step: u16::try_from(step?).ok()?,
-            item: item.and_then(|item| u32::try_from(item).ok()),
-        },
-        generation: generation.unwrap_or(1),
-    })
 }

@@ -130,6 +130,14 @@ impl<'a> Batch<'a> {
         batch
     }
 
+    /// The runs with rows that are there already and change with it.
+    pub(super) fn runs_changed(&self) -> impl Iterator<Item = Uuid> {
+        let jobs = self.jobs.run_id.iter().zip(&self.jobs.turn);
+        let finished = jobs.filter(|(_, turn)| **turn == Turn::Finished.as_str());
+        let finished = finished.map(|(run_id, _)| *run_id);
+        finished.chain(self.updates.run_id.iter().copied())
+    }
+
     /// Whether the lean statement can write it.
     pub(super) fn is_lean(&self) -> bool {
         self.updates.run_id.is_empty()

@@ -5,9 +5,10 @@ use stepwell_workflow::Time;
 use uuid::Uuid;
 
 use super::batch::{Batch, JobColumns, StepColumns};
-use super::write::Written;
+use super::write::{Writer, Written};
 use crate::audit::AuditColumns;
 use crate::copy::CopyRows;
+use crate::day::On;
 
 /// Rows from which COPY is worth its seven round trips more: they cost as much processor time as it
 /// saves on about so many rows.
@@ -41,52 +42,43 @@ pub(super) fn is_for(batch: &Batch<'_>) -> bool {
 /// Writes the batch in a transaction that holds the worker's row against being marked dead (D4).
 pub(super) async fn write(
     connection: &mut PgConnection,
-    worker_id: Uuid,
-    epoch: i32,
+    writer: Writer,
+    on: On,
     batch: &Batch<'_>,
 ) -> Result<Written, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    let owner = sqlx::query!(
+    let held = sqlx::query!(
         r#"select 'worker:' || number as "actor!", clock_timestamp() as "at!"
            from stepwell.worker
            where id = $1 and epoch = $2 and status in ('alive', 'draining')
            for key share"#,
-        worker_id,
-        epoch
+        writer.worker_id,
+        writer.epoch
     )
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some(owner) = owner else {
+    let Some(held) = held else {
         transaction.rollback().await?;
         return Ok(Written::default());
     };
     if !batch.inserts.run_id.is_empty() {
-        let rows = steps(&batch.inserts, worker_id);
+        let rows = steps(&batch.inserts, writer.worker_id);
         rows.write(&mut transaction, STEPS).await?;
     }
     if !batch.records.id.is_empty() {
-        let rows = records(&batch.records, &owner.actor, owner.at);
+        let rows = records(&batch.records, &held.actor, held.at);
         rows.write(&mut transaction, RECORDS).await?;
     }
     let written = if batch.jobs.run_id.is_empty() {
         Written::default()
     } else {
-        jobs(&mut transaction, worker_id, &batch.jobs).await?
+        jobs(&mut transaction, writer, on, &batch.jobs).await?
     };
     transaction.commit().await?;
     Ok(Written {
         owned: true,
         ..written
     })
-}
-
-/// Has its statements planned.
-pub(super) async fn plan(
-    connection: &mut PgConnection,
-    worker_id: Uuid,
-) -> Result<(), sqlx::Error> {
-    jobs(connection, worker_id, &JobColumns::default()).await?;
-    Ok(())
 }
 
 fn steps(s: &StepColumns<'_>, worker_id: Uuid) -> CopyRows {
@@ -138,14 +130,16 @@ fn records(a: &AuditColumns<'_>, writer: &str, at: Time) -> CopyRows {
     rows
 }
 
-async fn jobs(
+/// What becomes of the jobs and their runs.
+pub(super) async fn jobs(
     connection: &mut PgConnection,
-    worker_id: Uuid,
+    writer: Writer,
+    on: On,
     j: &JobColumns<'_>,
 ) -> Result<Written, sqlx::Error> {
     let row = sqlx::query_file!(
         "queries/commit_jobs.sql",
-        worker_id,
+        writer.worker_id,
         &j.run_id,
         &j.turn as _,
         &j.sequence,
@@ -158,7 +152,7 @@ async fn jobs(
         &j.cancelled_by as _,
         &j.cancel_reason as _,
     )
-    .fetch_one(connection)
+    .fetch_one(on.connection(connection))
     .await?;
     Ok(Written {
         finished: row.finished,

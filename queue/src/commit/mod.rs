@@ -3,8 +3,8 @@
 //!
 //! [`encode`] makes [`rows`] of one driver's changes, [`batch`] gathers the rows of many drivers as
 //! columns, [`lane`] decides what is in a batch, [`settle`] sees it through and tells its drivers,
-//! [`write`] holds the statements, [`copy`] what is quicker when
-//! there are many rows.
+//! [`write`] is one commit, [`statement`] holds its statements, [`copy`] what is quicker when there are
+//! many rows.
 
 mod batch;
 mod copy;
@@ -12,6 +12,7 @@ mod encode;
 mod lane;
 mod rows;
 mod settle;
+mod statement;
 mod write;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Committed;
 use super::batch::Batch;
 use super::lane::Driver;
-use super::write::{Usual, Written, plan, write};
+use super::write::{Usual, Writer, Written, plan, write};
 use crate::backoff::Backoff;
 use crate::error::Fault;
 use crate::link::{Link, timed_out};
@@ -24,13 +24,19 @@ pub(super) async fn warm_up(life: &Life, link: &mut Link, usual: Usual) {
     let Ok((connection, _)) = link.get_prompt().await else {
         return;
     };
-    let epoch = life.epoch.load(Ordering::Acquire);
-    let planned = plan(connection, life.id, epoch, usual);
+    let planned = plan(connection, writer(life), &life.store.desk.days, usual);
     if !matches!(
         tokio::time::timeout(COMMIT_TIMEOUT, planned).await,
         Ok(Ok(()))
     ) {
         link.forget();
+    }
+}
+
+fn writer(life: &Life) -> Writer {
+    Writer {
+        worker_id: life.id,
+        epoch: life.epoch.load(Ordering::Acquire),
     }
 }
 
@@ -84,7 +90,7 @@ async fn settle(life: &Arc<Life>, link: &mut Link, batch: &Batch<'_>) -> Result<
         if life.fenced.is_cancelled() {
             return Ok(Committed::Fenced);
         }
-        let epoch = life.epoch.load(Ordering::Acquire);
+        let writer = writer(life);
         let connection = tokio::select! {
             connection = link.get_prompt() => connection,
             () = life.fenced.cancelled() => return Ok(Committed::Fenced),
@@ -98,7 +104,7 @@ async fn settle(life: &Arc<Life>, link: &mut Link, batch: &Batch<'_>) -> Result<
             }
             continue;
         };
-        let writing = write(connection, life.id, epoch, batch, prompt);
+        let writing = write(connection, writer, &life.store.desk.days, batch, prompt);
         let written = tokio::time::timeout(COMMIT_TIMEOUT, writing)
             .await
             .unwrap_or_else(|_| Err(timed_out("a commit")));

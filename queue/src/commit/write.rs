@@ -1,4 +1,4 @@
-//! The statements of the group commit.
+//! One group commit: a statement, or a transaction of several.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,18 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::batch::Batch;
-use super::copy;
+use super::{copy, statement};
+use crate::day::Days;
 use crate::detached::{self, PutUpOn};
 use crate::enqueue::{RunColumns, insert_runs};
 use crate::place;
+
+/// Who commits, and whose the jobs must be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Writer {
+    pub(super) worker_id: Uuid,
+    pub(super) epoch: i32,
+}
 
 /// What a commit says afterwards.
 #[derive(Debug, Default)]
@@ -35,19 +43,20 @@ pub(super) struct Written {
 /// `prompt`: the connection keeps no small write back, so that COPY is worth it.
 pub(super) async fn write(
     connection: &mut PgConnection,
-    worker_id: Uuid,
-    epoch: i32,
+    writer: Writer,
+    days: &Days,
     batch: &Batch<'_>,
     prompt: bool,
 ) -> Result<Written, sqlx::Error> {
+    let on = days.of(connection, batch.runs_changed()).await?;
     if prompt && copy::is_for(batch) {
-        return copy::write(connection, worker_id, epoch, batch).await;
+        return copy::write(connection, writer, on, batch).await;
     }
     if batch.children.is_empty() && batch.leaving.is_empty() && batch.detached.is_empty() {
-        return statement(connection, worker_id, epoch, batch).await;
+        return statement::write(connection, writer, on, batch).await;
     }
     let mut transaction = connection.begin().await?;
-    let mut written = statement(&mut transaction, worker_id, epoch, batch).await?;
+    let mut written = statement::write(&mut transaction, writer, on, batch).await?;
     if written.owned {
         if !batch.children.is_empty() {
             let children = RunColumns::of(batch.children.iter().copied());
@@ -82,241 +91,16 @@ pub(super) enum Usual {
 /// Has a statement planned, by writing nothing with it.
 pub(super) async fn plan(
     connection: &mut PgConnection,
-    worker_id: Uuid,
-    epoch: i32,
+    writer: Writer,
+    days: &Days,
     usual: Usual,
 ) -> Result<(), sqlx::Error> {
     let nothing = Batch::default();
+    let on = days.today(connection).await?;
     match usual {
-        Usual::Steps => steps(connection, worker_id, epoch, &nothing)
-            .await
-            .map(drop),
-        Usual::Lean => lean(connection, worker_id, epoch, &nothing).await.map(drop),
-        Usual::Jobs => copy::plan(connection, worker_id).await,
+        Usual::Steps => statement::steps(connection, writer, &nothing).await,
+        Usual::Lean => statement::lean(connection, writer, on, &nothing).await,
+        Usual::Jobs => copy::jobs(connection, writer, on, &nothing.jobs).await,
     }
-}
-
-async fn statement(
-    connection: &mut PgConnection,
-    worker_id: Uuid,
-    epoch: i32,
-    batch: &Batch<'_>,
-) -> Result<Written, sqlx::Error> {
-    if batch.is_lean() && batch.jobs.run_id.is_empty() {
-        steps(connection, worker_id, epoch, batch).await
-    } else if batch.is_lean() {
-        lean(connection, worker_id, epoch, batch).await
-    } else {
-        full(connection, worker_id, epoch, batch).await
-    }
-}
-
-async fn steps(
-    connection: &mut PgConnection,
-    worker_id: Uuid,
-    epoch: i32,
-    batch: &Batch<'_>,
-) -> Result<Written, sqlx::Error> {
-    let Batch {
-        inserts: s,
-        records: a,
-        ..
-    } = batch;
-    let owned = sqlx::query_file_scalar!(
-        "queries/commit_steps.sql",
-        worker_id,
-        epoch,
-        &s.run_id,
-        &s.step,
-        &s.item,
-        &s.generation,
-        &s.name as _,
-        &s.kind as _,
-        &s.status as _,
-        &s.attempt,
-        &s.max_attempts,
-        &s.input as _,
-        &s.output as _,
-        &s.error as _,
-        &s.started_at as _,
-        &s.finished_at as _,
-        &s.wake_at as _,
-        &s.child_run_id as _,
-        &a.id,
-        &a.entity_id,
-        &a.sequence,
-        &a.step as _,
-        &a.action as _,
-        &a.before as _,
-        &a.after as _,
-        &a.detail as _,
-        &a.actor as _,
-        &a.request_id as _,
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(Written {
-        owned,
-        ..Written::default()
-    })
-}
-
-async fn lean(
-    connection: &mut PgConnection,
-    worker_id: Uuid,
-    epoch: i32,
-    batch: &Batch<'_>,
-) -> Result<Written, sqlx::Error> {
-    let Batch {
-        inserts: s,
-        records: a,
-        jobs: j,
-        ..
-    } = batch;
-    let row = sqlx::query_file!(
-        "queries/commit_lean.sql",
-        worker_id,
-        epoch,
-        &s.run_id,
-        &s.step,
-        &s.item,
-        &s.generation,
-        &s.name as _,
-        &s.kind as _,
-        &s.status as _,
-        &s.attempt,
-        &s.max_attempts,
-        &s.input as _,
-        &s.output as _,
-        &s.error as _,
-        &s.started_at as _,
-        &s.finished_at as _,
-        &s.wake_at as _,
-        &s.child_run_id as _,
-        &a.id,
-        &a.entity_id,
-        &a.sequence,
-        &a.step as _,
-        &a.action as _,
-        &a.before as _,
-        &a.after as _,
-        &a.detail as _,
-        &a.actor as _,
-        &a.request_id as _,
-        &j.run_id,
-        &j.turn as _,
-        &j.sequence,
-        &j.started_at as _,
-        &j.generation,
-        &j.status as _,
-        &j.output as _,
-        &j.error as _,
-        &j.finished_at as _,
-        &j.cancelled_by as _,
-        &j.cancel_reason as _,
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(Written {
-        owned: row.owned,
-        finished: row.finished,
-        ended: row.ended,
-        ..Written::default()
-    })
-}
-
-async fn full(
-    connection: &mut PgConnection,
-    worker_id: Uuid,
-    epoch: i32,
-    batch: &Batch<'_>,
-) -> Result<Written, sqlx::Error> {
-    let Batch {
-        inserts: s,
-        updates: u,
-        records: a,
-        jobs: j,
-        messages: m,
-        ..
-    } = batch;
-    let row = sqlx::query_file!(
-        "queries/commit.sql",
-        worker_id,
-        epoch,
-        &s.run_id,
-        &s.step,
-        &s.item,
-        &s.generation,
-        &s.name as _,
-        &s.kind as _,
-        &s.status as _,
-        &s.attempt,
-        &s.max_attempts,
-        &s.input as _,
-        &s.output as _,
-        &s.error as _,
-        &s.started_at as _,
-        &s.finished_at as _,
-        &s.wake_at as _,
-        &s.child_run_id as _,
-        &a.id,
-        &a.entity_id,
-        &a.sequence,
-        &a.step as _,
-        &a.action as _,
-        &a.before as _,
-        &a.after as _,
-        &a.detail as _,
-        &a.actor as _,
-        &a.request_id as _,
-        &j.run_id,
-        &j.turn as _,
-        &j.sequence,
-        &j.started_at as _,
-        &j.generation,
-        &j.status as _,
-        &j.output as _,
-        &j.error as _,
-        &j.finished_at as _,
-        &j.cancelled_by as _,
-        &j.cancel_reason as _,
-        &j.consumed,
-        &j.added,
-        &j.wake_at as _,
-        &j.blocked_on as _,
-        &j.paused as _,
-        &j.deaths,
-        &u.run_id,
-        &u.step,
-        &u.item,
-        &u.generation,
-        &u.status as _,
-        &u.attempt,
-        &u.max_attempts,
-        &u.input as _,
-        &u.output as _,
-        &u.error as _,
-        &u.started_at as _,
-        &u.finished_at as _,
-        &u.wake_at as _,
-        &u.child_run_id as _,
-        &batch.consumed,
-        &m.run_id,
-        &m.kind as _,
-        &m.payload as _,
-        &m.actor as _,
-        &m.request_id as _,
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(Written {
-        owned: row.owned,
-        finished: row.finished,
-        updated: row.updated,
-        ended: row.ended,
-        due: row.due,
-        told: row.told,
-        put_up: BTreeSet::new(),
-        left: Vec::new(),
-    })
+    .map(drop)
 }

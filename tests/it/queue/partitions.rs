@@ -86,6 +86,65 @@ async fn runs_of_different_days_are_claimed_and_ended_together() {
 }
 
 #[tokio::test]
+async fn who_locks_another_day_holds_nobody_up() {
+    let world = World::new().await;
+    let old = old_day(&world, 40).await;
+    world
+        .db
+        .run(&format!("delete from stepwell.job where run_id = '{old}'"))
+        .await;
+    let other = sqlx::PgPool::connect(&world.db.url).await.unwrap();
+    let mut locking = other.begin().await.unwrap();
+    for parent in ["run", "step"] {
+        let name = (chrono::Utc::now() - chrono::Duration::days(40)).format("%Y%m%d");
+        let lock = format!("lock table stepwell.{parent}_{name} in access exclusive mode");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(lock))
+            .execute(&mut *locking)
+            .await
+            .unwrap();
+    }
+    // More than go by arrays, and one by itself.
+    let mut hand = Hand::new(&world.store).await;
+    for runs in [300, 1] {
+        for _ in 0..runs {
+            world.store.enqueue(new_run()).await.unwrap();
+        }
+        let mut ends = Vec::new();
+        for _ in 0..runs {
+            let run = hand.next().await;
+            let mut last = changes(&run, 1);
+            last.end = Some(completed("done".into()));
+            ends.push(hand.worker.committer().commit(last));
+        }
+        for end in futures::future::join_all(ends).await {
+            assert_eq!(end, Committed::Done);
+        }
+    }
+    locking.rollback().await.unwrap();
+    let over = "select count(*) from stepwell.run where status = 'completed'";
+    assert_eq!(world.db.number(over).await, 301);
+    other.close().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_run_of_a_day_without_partitions_is_driven_all_the_same() {
+    let world = World::new().await;
+    let mut run = new_run();
+    run.id = uuid::Builder::from_unix_timestamp_millis(86_400_000, &[7; 10]).into_uuid();
+    world.store.enqueue(run.clone()).await.unwrap();
+    let mut hand = Hand::new(&world.store).await;
+    let claimed = hand.next().await;
+    assert_eq!(claimed.header.id, run.id);
+    let mut last = changes(&claimed, 1);
+    last.end = Some(completed("done".into()));
+    assert_eq!(hand.worker.committer().commit(last).await, Committed::Done);
+    let over = "select count(*) from stepwell.run_default where status = 'completed'";
+    assert_eq!(world.db.number(over).await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn days_leave_whole_unless_a_run_of_them_is_not_over() {
     let world = World::new().await;
     let (over, open) = (old_day(&world, 40).await, old_day(&world, 41).await);

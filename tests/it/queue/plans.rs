@@ -2,6 +2,7 @@
 //! timed jobs: index scans only, and of the partitions only the one that is meant.
 
 mod claim;
+mod days;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -174,10 +175,12 @@ async fn hot_statements_use_their_indexes() {
     claim::check_plans(&world, &mut steady).await;
 
     let ids = one(&finished);
-    check(
-        "load_steps",
-        &explain(&mut steady, &query("load_steps.sql"), &[(1, &ids)]).await,
-    );
+    for name in ["load_steps.sql", "run_headers.sql"] {
+        check(
+            name,
+            &explain(&mut steady, &query(name), &[(1, &ids)]).await,
+        );
+    }
     check(
         "poll_inbox",
         &explain(&mut steady, &query("poll_inbox.sql"), &[(1, &ids)]).await,

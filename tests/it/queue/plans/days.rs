@@ -1,0 +1,66 @@
+//! The plans of statements about one day's runs, in a database that is as new as can be. A connection keeps
+//! the plans that it makes then for as long as it lives, so they must suit a million rows.
+
+use sqlx::{Connection as _, Executor as _, PgConnection};
+
+use super::{STEADY, check, explain, query};
+use crate::queue::world::World;
+
+/// What `queue/src/day` makes of a statement today.
+pub(super) fn named(sql: &str, day: &str) -> String {
+    sql.replace("stepwell.run r", &format!("stepwell.run_{day} r"))
+        .replace("stepwell.step t", &format!("stepwell.step_{day} t"))
+}
+
+pub(super) async fn today(world: &World) -> String {
+    let today = "select to_char(now() at time zone 'utc', 'YYYYMMDD')";
+    world.db.text(today).await.unwrap()
+}
+
+#[tokio::test]
+async fn plans_for_empty_tables_look_rows_up_one_by_one_in_the_day_alone() {
+    let world = World::new().await;
+    let day = today(&world).await;
+    let mut steady = PgConnection::connect(&world.db.url).await.unwrap();
+    steady.execute(STEADY).await.unwrap();
+    for name in [
+        "claim.sql",
+        "run_headers.sql",
+        "load_steps.sql",
+        "commit_lean.sql",
+        "commit_jobs.sql",
+        "commit.sql",
+    ] {
+        let written = query(name);
+        let plan = explain(&mut steady, &named(&written, &day), &[]).await;
+        assert!(plan.contains(&format!("_{day} ")), "{name}: {plan}");
+        let whole = explain(&mut steady, &written, &[]).await;
+        assert!(
+            whole.contains("run_default") || whole.contains("step_default"),
+            "{name}: {whole}"
+        );
+        for table in ["run", "step"] {
+            for other in ["default", "20"] {
+                let strays = plan
+                    .lines()
+                    .filter(|line| line.contains(&format!(" {table}_{other}")));
+                let strays: Vec<_> = strays.filter(|line| !line.contains(&day)).collect();
+                assert!(strays.is_empty(), "{name} opens {strays:?}\n{plan}");
+            }
+        }
+        for plan in [plan, whole] {
+            check(name, &plan);
+            assert!(!plan.contains("Materialize"), "{name}: {plan}");
+            let lines: Vec<_> = plan.lines().collect();
+            for pair in lines.windows(2) {
+                let by_key = pair[0].contains("_pkey on ");
+                assert!(
+                    !by_key || pair[1].contains("Index Cond: ("),
+                    "{name}: {plan}"
+                );
+            }
+        }
+    }
+    steady.close().await.unwrap();
+    world.end().await;
+}
