@@ -37,7 +37,7 @@ pub(crate) async fn run(store: Store, stop: CancellationToken) {
     let mut hints = store.hints();
     let mut backoff = Backoff::new();
     let mut reading = Reading::default();
-    loop {
+    while !stop.is_cancelled() {
         let wait = match store.outbox_round(me, &mut reading).await {
             Ok(wait) => {
                 backoff.reset();
@@ -50,7 +50,7 @@ pub(crate) async fn run(store: Store, stop: CancellationToken) {
             }
         };
         tokio::select! {
-            () = stop.cancelled() => break,
+            () = stop.cancelled() => {}
             () = store.desk.closing.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
             () = changed(&mut hints) => {}

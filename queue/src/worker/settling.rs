@@ -35,7 +35,5 @@ pub(super) async fn run(life: Arc<Life>) {
 /// Gives events to those who hear of them, when it is time.
 pub(super) async fn keep_outbox(life: Arc<Life>) {
     life.store.settled(&life.ended).await;
-    if !life.ended.is_cancelled() {
-        crate::outbox::run(life.store.clone(), life.ended.clone()).await;
-    }
+    crate::outbox::run(life.store.clone(), life.ended.clone()).await;
 }
