@@ -16,9 +16,9 @@ cross join lateral (
     select count(*) as steps
     from unnest(array_fill(0, array[r.steps_total])) with ordinality as place (nothing, number)
     cross join lateral (
-        select s.status from stepwell.step s
-        where s.run_id = r.id and s.step = (place.number - 1)::smallint and s.item = -1
-        order by s.generation desc limit 1
+        select t.status from stepwell.step t
+        where t.run_id = r.id and t.step = (place.number - 1)::smallint and t.item = -1
+        order by t.generation desc limit 1
     ) as newest
     where newest.status in ('completed', 'failed', 'cancelled', 'timed_out', 'skipped')
 ) as done

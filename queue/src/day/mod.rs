@@ -2,8 +2,8 @@
 //!
 //! A statement over a whole partitioned table opens the partitions of all days: for its plan, and again for each
 //! execution, before it finds out which is meant. With ninety days of history that is more work than a claim
-//! or a commit itself. So the statements are written, and checked, over the whole tables; and who knows that all
-//! runs that one of them is about are of one day runs it [`On::connection`], where the names are exchanged.
+//! or a commit itself. So the statements are written, and checked, over the whole tables; and where all runs that
+//! one of them is about began on one day, it goes over [`On::connection`], which exchanges the names.
 
 mod named;
 
@@ -14,6 +14,7 @@ use moka::future::Cache;
 use sqlx::{AssertSqlSafe, Error, PgConnection, SqlSafeStr as _, SqlStr};
 use uuid::Uuid;
 
+use crate::error::sql_state;
 use named::Named;
 
 /// The tables whose names are exchanged, by the aliases under which such statements know them.
@@ -21,6 +22,8 @@ const TABLES: [(&str, &str, char); 2] = [
     ("stepwell.run r", "run", 'r'),
     ("stepwell.step t", "step", 't'),
 ];
+/// The state of a statement that names a table which is not there.
+const UNDEFINED_TABLE: &str = "42P01";
 /// Later years have names that are not made like `stepwell.make_partitions` makes them.
 const YEAR_MAX: i32 = 9999;
 /// Days that are remembered: more than live runs come from at a time.
@@ -114,6 +117,12 @@ impl On {
         }
         AssertSqlSafe(named).into_sql_str()
     }
+}
+
+/// Whether a statement came too late for its day: retention, which drops days without live runs, was there since
+/// the day was remembered.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    sql_state(error).as_deref() == Some(UNDEFINED_TABLE)
 }
 
 /// The day on which a run with this id began. `None`: no day that a partition has.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
+use sqlx::PgConnection;
 use sqlx::types::Json;
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
 use super::Run;
 use super::standing::{Job, run_status, standing};
+use crate::day::{self, On};
 use crate::{Error, Store};
 
 /// A run row with its job row, as every read of runs selects them.
@@ -91,10 +93,18 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn run(&self, id: Uuid) -> Result<Option<Run>, Error> {
-        sqlx::query_file_as!(Row, "queries/run/get.sql", id)
-            .fetch_optional(&self.lookups)
-            .await?
-            .map(Run::try_from)
-            .transpose()
+        let mut connection = self.lookups.acquire().await?;
+        let on = self.desk.days.of(&mut connection, [id]).await?;
+        let row = match read(&mut connection, on, id).await {
+            Err(error) if day::is_gone(&error) => read(&mut connection, On::ALL, id).await?,
+            row => row?,
+        };
+        row.map(Run::try_from).transpose()
     }
+}
+
+async fn read(connection: &mut PgConnection, on: On, id: Uuid) -> Result<Option<Row>, sqlx::Error> {
+    sqlx::query_file_as!(Row, "queries/run/get.sql", id)
+        .fetch_optional(on.connection(connection))
+        .await
 }

@@ -166,7 +166,10 @@ async fn days_leave_whole_unless_a_run_of_them_is_not_over() {
         audit_days: Some(100),
     };
     let store = stepwell_queue::Store::open(options).unwrap();
+    assert!(store.run(over).await.unwrap().is_some());
     assert_eq!(store.retain().await.unwrap(), 2);
+    assert!(store.run(over).await.unwrap().is_none());
+    assert!(store.run(open).await.unwrap().is_some());
     let there = |id| format!("select count(*) from stepwell.run where id = '{id}'");
     for (id, count) in [(over, 0), (open, 1), (young, 1)] {
         assert_eq!(world.db.number(&there(id)).await, count, "{id}");
