@@ -25,6 +25,8 @@ const PARALLEL: usize = 1_000;
 
 /// The words after `peer`.
 pub(crate) fn main(words: impl Iterator<Item = String>) {
+    // As the product's binary does.
+    stepwell::huge_pages::decline();
     let words: Vec<String> = words.collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     tokio::runtime::Builder::new_multi_thread()
