@@ -1,5 +1,6 @@
 //! A backlog of runs that came in beforehand, drained by workers.
 
+use sqlx::Connection as _;
 use stepwell::queue::workflow::PlannedVersion;
 
 use crate::door::{Arrived, Door};
@@ -27,7 +28,7 @@ pub(super) async fn drain(
     workers: usize,
     figures: &mut Figures,
 ) {
-    scene.analyze().await;
+    let analyst = scene.analyze().await;
     let first = scene.meter.begin().await;
     let workers = Worker::start_all(scene, workers).await;
     Worker::reach(&workers, runs * steps).await;
@@ -39,6 +40,7 @@ pub(super) async fn drain(
         worker.end().await;
     }
     let cost = scene.meter.since(&first).await;
+    analyst.close().await.unwrap();
     let (unit, count) = if steps == 1 {
         ("run", runs)
     } else {
