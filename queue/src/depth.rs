@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use stepwell_workflow::Time;
-use uuid::Uuid;
 
+use crate::run::bounds::created_at;
 use crate::{Error, Store};
 
 /// Jobs up to which they are counted one by one.
@@ -145,10 +145,4 @@ impl Store {
             })
             .collect())
     }
-}
-
-/// Returns the instant that a UUIDv7 holds.
-fn created_at(id: Uuid) -> Option<Time> {
-    let (seconds, nanos) = id.get_timestamp()?.to_unix();
-    Time::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }

@@ -13,7 +13,7 @@ use stepwell_workflow::Time;
 use uuid::Uuid;
 
 use super::AuditRecord;
-use crate::run::bounds::smallest_id;
+use crate::run::bounds::{earlier, smallest_id};
 use crate::{Error, Store};
 
 /// The first window; at full load it holds some thousand records.
@@ -136,28 +136,5 @@ fn page(mut records: Vec<AuditRecord>, limit: i64) -> AuditPage {
     AuditPage {
         records,
         next: last.filter(|_| more),
-    }
-}
-
-/// Returns the smallest id of the instant that lies so long before this one.
-fn earlier(id: Uuid, by: TimeDelta) -> Uuid {
-    let ms = id.as_u128() >> 80;
-    let by = u128::from(by.num_milliseconds().unsigned_abs());
-    Uuid::from_u128(ms.saturating_sub(by) << 80)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_begins_before_its_end_and_not_before_all_time() {
-        let at = "2026-03-01T12:00:00Z".parse::<Time>().unwrap_or_default();
-        let id = smallest_id(at);
-        assert_eq!(
-            earlier(id, TimeDelta::seconds(90)),
-            smallest_id(at - TimeDelta::seconds(90))
-        );
-        assert_eq!(earlier(id, TimeDelta::days(100_000)), Uuid::nil());
     }
 }

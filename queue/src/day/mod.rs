@@ -9,12 +9,13 @@ mod named;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
+use chrono::{Datelike as _, NaiveDate, Utc};
 use moka::future::Cache;
 use sqlx::{AssertSqlSafe, Error, PgConnection, SqlSafeStr as _, SqlStr};
 use uuid::Uuid;
 
 use crate::error::sql_state;
+use crate::run::bounds::created_at;
 use named::Named;
 
 /// The tables whose names are exchanged, by the aliases under which such statements know them.
@@ -127,9 +128,7 @@ pub(crate) fn is_gone(error: &Error) -> bool {
 
 /// The day on which a run with this id began. `None`: no day that a partition has.
 fn day(run_id: Uuid) -> Option<NaiveDate> {
-    // The first 48 bits of a UUIDv7 are milliseconds since 1970.
-    let millis = i64::try_from(run_id.as_u128() >> 80).ok()?;
-    let day = DateTime::from_timestamp_millis(millis)?.date_naive();
+    let day = created_at(run_id)?.date_naive();
     (day.year() <= YEAR_MAX).then_some(day)
 }
 

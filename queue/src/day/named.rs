@@ -2,10 +2,13 @@
 
 use futures::future::{self, BoxFuture, FutureExt as _};
 use futures::stream::{self, BoxStream, StreamExt as _};
-use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Describe, Either, Error, Execute, Executor, PgConnection, Postgres, SqlStr};
 
 use super::On;
+
+/// A statement as the connection takes it.
+type Renamed = (SqlStr, Option<PgArguments>);
 
 /// Runs each statement as the connection would, with the names exchanged.
 #[derive(Debug)]
@@ -18,6 +21,12 @@ impl<'c> Named<'c> {
     pub(super) fn new(connection: &'c mut PgConnection, on: On) -> Self {
         Self { connection, on }
     }
+
+    /// The same query with the names exchanged.
+    fn renamed<'q>(&self, mut query: impl Execute<'q, Postgres>) -> Result<Renamed, Error> {
+        let arguments = query.take_arguments().map_err(Error::Encode)?;
+        Ok((self.on.rename(query.sql()), arguments))
+    }
 }
 
 impl<'c> Executor<'c> for Named<'c> {
@@ -25,33 +34,26 @@ impl<'c> Executor<'c> for Named<'c> {
 
     fn fetch_many<'e, 'q: 'e, E>(
         self,
-        mut query: E,
+        query: E,
     ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        match query.take_arguments() {
-            Ok(arguments) => self
-                .connection
-                .fetch_many((self.on.rename(query.sql()), arguments)),
-            Err(error) => stream::iter([Err(Error::Encode(error))]).boxed(),
+        match self.renamed(query) {
+            Ok(renamed) => self.connection.fetch_many(renamed),
+            Err(error) => stream::iter([Err(error)]).boxed(),
         }
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(
-        self,
-        mut query: E,
-    ) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        match query.take_arguments() {
-            Ok(arguments) => self
-                .connection
-                .fetch_optional((self.on.rename(query.sql()), arguments)),
-            Err(error) => future::ready(Err(Error::Encode(error))).boxed(),
+        match self.renamed(query) {
+            Ok(renamed) => self.connection.fetch_optional(renamed),
+            Err(error) => future::ready(Err(error)).boxed(),
         }
     }
 
