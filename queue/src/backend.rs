@@ -120,26 +120,23 @@ impl apalis_core::backend::Backend for Backend {
             slots,
         );
         self.life.tasks.spawn(desk.run(stop.clone()));
-        let lock_by = self.life.id.to_string();
         // A stream that is dropped asks for no more.
         let asking = stop.drop_guard();
-        futures::stream::unfold((buffer, asking, lock_by), |state| async move {
-            let claimed = state.0.next().await?;
-            let task = task(claimed, &state.2);
-            Some((Ok(Some(task)), state))
+        futures::stream::unfold((buffer, asking), |(buffer, asking)| async move {
+            let claimed = buffer.next().await?;
+            Some((Ok(Some(task(claimed))), (buffer, asking)))
         })
         .fuse()
         .boxed()
     }
 }
 
-fn task(claimed: Claimed, lock_by: &str) -> Task<Claimed, Context, Uuid> {
-    let context = Context::new()
-        .with_queue(claimed.queue.to_string())
-        .with_lock_by(Some(lock_by.to_owned()));
+/// The context stays empty: its words would be copied for each run, and nobody reads them. A run knows
+/// its queue, and its worker is this one.
+fn task(claimed: Claimed) -> Task<Claimed, Context, Uuid> {
     let run_id = claimed.header.id;
     TaskBuilder::new(claimed)
-        .with_ctx(context)
+        .with_ctx(Context::new())
         .with_task_id(TaskId::new(run_id))
         .build()
 }

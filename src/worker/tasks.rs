@@ -15,12 +15,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stepwell_queue::Store;
 pub use stepwell_queue::log::Level;
 use stepwell_queue::log::Line;
 use stepwell_workflow::Failure;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use super::steps::Steps;
 
 /// One call of a task function.
 #[derive(Clone, Debug)]
@@ -37,7 +38,8 @@ pub struct TaskCall {
     pub input: Arc<Value>,
     /// Cancelled when the attempt is over, however it ended.
     pub cancelled: CancellationToken,
-    pub(crate) store: Store,
+    // Not a clone of the store, which would raise a dozen reference counts for each call.
+    pub(super) steps: Arc<Steps>,
 }
 
 impl TaskCall {
@@ -50,7 +52,7 @@ impl TaskCall {
     /// Writes a line into the run's log (`GET /api/v1/runs/{id}/logs`). Never waits; lines are kept
     /// within the bounds of a step and a run, and those of a worker that is killed may be lost.
     pub fn log(&self, level: Level, message: impl Into<String>) {
-        self.store.log(Line {
+        self.steps.store.log(Line {
             run_id: self.run_id,
             step: self.step.clone(),
             attempt: self.attempt,

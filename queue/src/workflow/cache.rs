@@ -6,6 +6,7 @@ use std::time::Duration;
 use stepwell_workflow::Plan;
 use uuid::Uuid;
 
+use super::PlannedVersion;
 use crate::memory::Memory;
 
 /// Bytes of definition text whose plans are kept; a plan takes a few times its text.
@@ -21,6 +22,18 @@ pub(super) struct Compiled {
     pub(super) workflow_name: Arc<str>,
     pub(super) plan: Arc<Plan>,
     pub(super) text_bytes: u32,
+}
+
+impl Compiled {
+    pub(super) fn version(self, workflow_id: Uuid, version: i32) -> PlannedVersion {
+        PlannedVersion {
+            workflow_id,
+            workflow_name: self.workflow_name,
+            version,
+            active: true,
+            plan: self.plan,
+        }
+    }
 }
 
 /// Where a workflow stands.

@@ -30,13 +30,14 @@ impl Store {
             .plans
             .get((workflow_id, version), load)
             .await?;
-        Ok(compiled.map(|compiled| PlannedVersion {
-            workflow_id,
-            workflow_name: compiled.workflow_name,
-            version,
-            active: true,
-            plan: compiled.plan,
-        }))
+        Ok(compiled.map(|compiled| compiled.version(workflow_id, version)))
+    }
+
+    /// Returns a version that this process has compiled before, and asks nobody. As [`Store::planned`]
+    /// does at a fraction of the cost: for each of many runs.
+    pub async fn planned_before(&self, workflow_id: Uuid, version: i32) -> Option<PlannedVersion> {
+        let compiled = self.workflows.plans.peek(&(workflow_id, version)).await?;
+        Some(compiled.version(workflow_id, version))
     }
 
     /// Finds a workflow by slug or id and returns the named version, else its latest. The latest

@@ -14,15 +14,20 @@ use crate::worker::context::{self, Context, Gone};
 
 pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), Gone> {
     let planned = match unpoisoned(&claimed) {
-        // Boxed, so that the driver does not carry its room to the end.
-        Ok(()) => Box::pin(plan_of(&context, &claimed.header)).await,
+        Ok(()) => match at_hand(&context, &claimed.header).await {
+            Some(version) => Ok(version),
+            // Boxed, so that the driver does not carry its room to the end.
+            None => Box::pin(plan_of(&context, &claimed.header)).await,
+        },
         Err(failure) => Err(failure),
     };
     match planned {
         Ok(version) => {
             let mut claimed = claimed;
-            let messages = &mut claimed.messages;
-            Box::pin(add_policies(&context, &version.plan, messages)).await;
+            if !claimed.messages.is_empty() {
+                let messages = &mut claimed.messages;
+                Box::pin(add_policies(&context, &version.plan, messages)).await;
+            }
             let placed = version.plan.concurrency.is_some();
             let place = if placed {
                 // Boxed for the same reason.
@@ -83,6 +88,14 @@ async fn fail(
         Committed::Fenced | Committed::Unknown => return Err(Gone),
     }
     Ok(())
+}
+
+/// The version that most runs have: one that another run of this worker had just before.
+async fn at_hand(context: &Context, header: &RunHeader) -> Option<PlannedVersion> {
+    let store = &context.store;
+    store
+        .planned_before(header.workflow_id, header.version)
+        .await
 }
 
 async fn plan_of(context: &Context, header: &RunHeader) -> Result<PlannedVersion, Failure> {

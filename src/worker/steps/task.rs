@@ -16,7 +16,7 @@ use super::{Begun, InFlight, Origin, Steps, failed, unpanicked};
 use crate::worker::tasks::{TaskCall, TaskError, TaskFunction};
 
 impl Steps {
-    pub(super) fn begin_task(&self, origin: &Origin, attempt: Attempt) -> Begun {
+    pub(super) fn begin_task(self: &Arc<Self>, origin: &Origin, attempt: Attempt) -> Begun {
         let Call::Task { task, input } = attempt.call else {
             let failure = Failure::fatal("task_error", "this is not a call of a task");
             return Begun::Landed(failed(failure));
@@ -34,7 +34,7 @@ impl Steps {
             generation: attempt.generation,
             input,
             cancelled,
-            store: self.store.clone(),
+            steps: Arc::clone(self),
         };
         let quick = function.pace.is_quick();
         let mut running = Box::pin(unpanicked(run(Arc::clone(function), call, guard)));
