@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use stepwell::queue::Store;
 use stepwell::worker::{Runtime, TaskCall};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +41,7 @@ struct Seen {
 
 impl Crew {
     /// Begins to work; notes moments if that is wanted.
-    fn begin(last_step: &str, notes: bool) -> Self {
+    fn begin(store: Store, last_step: &str, notes: bool) -> Self {
         let seen = Arc::new(Seen {
             at: notes.then(Mutex::default),
             ..Seen::default()
@@ -58,10 +59,7 @@ impl Crew {
         };
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let runtime = Runtime::builder(store())
-            .task("noop", task)
-            .build()
-            .unwrap();
+        let runtime = Runtime::builder(store).task("noop", task).build().unwrap();
         let running = tokio::spawn(async move { runtime.run(stopping).await.unwrap() });
         Self {
             stop,
@@ -72,7 +70,7 @@ impl Crew {
 
     /// An idle worker that notes when the last step of each run is called.
     pub(super) async fn idle(last_step: &str) -> Self {
-        let crew = Self::begin(last_step, true);
+        let crew = Self::begin(store(), last_step, true);
         tokio::time::sleep(SETTLED).await;
         crew
     }
@@ -99,8 +97,11 @@ impl Crew {
 /// Works until standard input ends, and tells how far it is.
 pub(super) async fn until_told(kind: &str) {
     let last = if kind == "wf" { STEPS } else { 1 };
+    let store = store();
+    // As with most of the other runners: the pool is connected, then the worker is started.
+    store.ping().await.unwrap();
     emit(&json!({"ev": "start", "t": mono()}));
-    let crew = Crew::begin(&format!("s{last}"), false);
+    let crew = Crew::begin(store, &format!("s{last}"), false);
     let seen = Arc::clone(&crew.seen);
     std::thread::spawn({
         let seen = Arc::clone(&seen);

@@ -19,6 +19,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("Q1 enqueue", "runs/s", "limit enqueue", "runs/s"),
     ("Q1 enqueue by POST", "runs/s", "limit enqueue", "runs/s"),
     ("W2", "p50 ms", "limit W2", "p50 ms"),
+    ("W2", "p50 ms", "limit W2, told", "p50 ms"),
     ("W1x2", "steps/s", "W1", "steps/s"),
     ("H2 held snapshot", "runs/s", "H2 free", "runs/s"),
     ("H2 held snapshot", LAST, "H2 free", LAST),

@@ -52,5 +52,7 @@ pub(crate) async fn measure_limit(stage: &Stage, extent: Extent, figures: &mut F
     let (many, some) = (extent.count(q1::RUNS), extent.count(w1::RUNS));
     limit::measure(stage, Workload::Q1, many, 1, figures).await;
     limit::measure(stage, Workload::W1, some, CHAIN_STEPS, figures).await;
-    limit::alone::measure(stage, extent.count(w2::SAMPLES), figures).await;
+    let samples = extent.count(w2::SAMPLES);
+    limit::alone::measure(stage, samples, figures).await;
+    limit::told::measure(stage, samples, figures).await;
 }
