@@ -9,6 +9,7 @@ use stepwell_workflow::Time;
 use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 
+use super::ahead::Ahead;
 use super::buffer::Buffer;
 use super::floor::Pace;
 use super::take::{Ask, Taken};
@@ -37,6 +38,7 @@ pub(crate) struct Desk {
     /// What somebody decided about them.
     pub(super) rules: Rules,
     pub(super) slots: usize,
+    pub(super) ahead: Ahead,
     pub(super) hints: Receiver<Hint>,
 }
 
@@ -71,6 +73,7 @@ impl Desk {
             rules: Rules::default(),
             hints: life.store.hints(),
             slots,
+            ahead: Ahead::new(Instant::now()),
             life,
             committer,
             buffer,

@@ -1,6 +1,7 @@
 //! When the next claim is worth while: slots are free, and something says that there may be work.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
@@ -15,10 +16,10 @@ const CLAIM_SHARE: usize = 8;
 const CLAIM_PATIENCE: Duration = Duration::from_millis(5);
 
 impl Desk {
-    /// Waits until a claim is worth while, and returns the number of free slots. Never returns once
-    /// this worker drains.
-    pub(super) async fn room(&self, backlog: bool) -> usize {
-        let life = &self.life;
+    /// Waits until a claim is worth while, and returns the number of free slots, those that soon will be
+    /// included. Never returns once this worker drains.
+    pub(super) async fn room(&mut self, backlog: bool) -> usize {
+        let life = Arc::clone(&self.life);
         if life.draining.is_cancelled() {
             std::future::pending::<()>().await;
         }
@@ -29,7 +30,9 @@ impl Desk {
         };
         let mut patience = std::pin::pin!(tokio::time::sleep(CLAIM_PATIENCE));
         loop {
-            let free = self.slots.saturating_sub(life.held.len());
+            let ahead = self.ahead.room(Instant::now(), life.come_through());
+            let slots = self.slots + if backlog { ahead } else { 0 };
+            let free = slots.saturating_sub(life.held.len());
             if free >= enough || (free > 0 && patience.is_elapsed()) {
                 return free;
             }

@@ -1,7 +1,7 @@
 //! What the loops of one worker share.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use stepwell_workflow::Time;
@@ -43,6 +43,8 @@ pub(crate) struct Life {
     /// Jobs may be leased to us that we do not hold.
     pub(super) doubt: AtomicBool,
     pub(super) doubted: Notify,
+    /// Runs that were let go of so far.
+    come_through: AtomicUsize,
     /// A slot became free.
     pub(crate) freed: Notify,
     /// A wake-up time was set.
@@ -72,6 +74,7 @@ impl Life {
             claiming: tokio::sync::Mutex::new(()),
             doubt: AtomicBool::new(false),
             doubted: Notify::new(),
+            come_through: AtomicUsize::new(0),
             freed: Notify::new(),
             woken: Notify::new(),
             wake_at_micros: AtomicI64::new(NEVER),
@@ -86,9 +89,11 @@ impl Life {
     /// Takes note of a commit: which runs are no longer held, and what to do about an unknown one.
     pub(crate) fn after(&self, committed: &Committed, runs: impl Iterator<Item = (Uuid, bool)>) {
         match committed {
-            Committed::Done => self
-                .held
-                .remove(runs.filter(|(_, ends)| *ends).map(|(id, _)| id)),
+            Committed::Done => {
+                let ended = runs.filter(|(_, ends)| *ends).map(|(id, _)| id);
+                let gone = self.held.remove(ended);
+                self.come_through.fetch_add(gone, Ordering::Relaxed);
+            }
             Committed::Unknown => {
                 self.held.remove(runs.map(|(id, _)| id));
                 self.doubt();
@@ -97,6 +102,11 @@ impl Life {
             Committed::Refused(_) => {}
         }
         self.freed.notify_one();
+    }
+
+    /// Returns how many runs were let go of so far.
+    pub(crate) fn come_through(&self) -> usize {
+        self.come_through.load(Ordering::Relaxed)
     }
 
     /// Notes that so many jobs of a queue were claimed.
@@ -226,11 +236,10 @@ impl Held {
         self.lock().extend(run_ids);
     }
 
-    pub(crate) fn remove(&self, run_ids: impl Iterator<Item = Uuid>) {
+    /// Returns how many of them were held.
+    pub(crate) fn remove(&self, run_ids: impl Iterator<Item = Uuid>) -> usize {
         let mut held = self.lock();
-        for run_id in run_ids {
-            held.remove(&run_id);
-        }
+        run_ids.filter(|run_id| held.remove(run_id)).count()
     }
 
     pub(crate) fn contains(&self, run_id: Uuid) -> bool {
