@@ -12,7 +12,7 @@ use std::time::Duration;
 use stepwell_queue::worker::WorkerOptions;
 use stepwell_queue::{Error, Store, Worker};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::builder::{Builder, RuntimeError};
 use super::context::{Context, Stages};
@@ -151,7 +151,12 @@ impl Runtime {
             let driving = Box::pin(async {
                 let (context, drivers) = (Arc::clone(&context), drivers.clone());
                 let (slots, stop) = (self.settings.slots, stop_claiming.clone());
-                stack::work(backend, context, drivers, slots, stop).await;
+                let stack = stack::work(backend, context, drivers, slots, stop);
+                // A task: every run passes through here when it begins and when it ends, and what stands on
+                // the thread that called waits for a core of its own each time.
+                if let Err(error) = AbortOnDropHandle::new(tokio::spawn(stack)).await {
+                    tracing::error!(%error, "the backend broke");
+                }
                 if !stop_claiming.is_cancelled() {
                     // The backend broke, and all that this worker does ends with it.
                     stages.dropped.cancel();
