@@ -35,15 +35,9 @@ impl Ahead {
     pub(super) fn room(&mut self, now: Instant, gone: usize) -> usize {
         let passed = now.saturating_duration_since(self.since);
         if passed >= REACH {
-            let share = REACH.as_secs_f64() / passed.as_secs_f64();
-            let lately = gone.saturating_sub(self.gone);
-            #[allow(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a part of a count, and only about right"
-            )]
-            let within = (lately as f64 * share) as usize;
+            let lately = gone.saturating_sub(self.gone) as u128;
+            let within = lately * REACH.as_micros() / passed.as_micros();
+            let within = usize::try_from(within).unwrap_or(MOST);
             self.room = if within < LEAST { 0 } else { within.min(MOST) };
             self.since = now;
             self.gone = gone;
