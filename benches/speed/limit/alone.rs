@@ -21,7 +21,7 @@ pub(crate) async fn measure(stage: &Stage, samples: usize, figures: &mut Figures
     let mut scene = Scene::set(stage).await;
     scene.retire_api().await;
     let worker = register(&scene).await;
-    let mut connection = connect(&scene).await;
+    let mut connection = connect(&scene.url).await;
     let mut latencies = Vec::new();
     for sample in 0..WARM_UP + samples {
         tokio::time::sleep(PAUSE).await;

@@ -8,7 +8,6 @@ pub(crate) mod alone;
 mod rows;
 pub(crate) mod told;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
@@ -33,13 +32,12 @@ pub(crate) async fn measure(
 ) {
     let mut scene = Scene::set(stage).await;
     scene.retire_api().await;
-    let scene = Arc::new(scene);
     let worker = register(&scene).await;
     let share = runs.div_ceil(CONNECTIONS);
     let first = scene.meter.begin().await;
-    let enqueued = longest(|| enqueue(Arc::clone(&scene), share, steps)).await;
+    let enqueued = longest(|| enqueue(scene.url.clone(), share, steps)).await;
     let began = Instant::now();
-    longest(|| drain(Arc::clone(&scene), worker, steps)).await;
+    longest(|| drain(scene.url.clone(), worker, steps)).await;
     let drained = began.elapsed().as_secs_f64();
     let cost = scene.meter.since(&first).await;
     let runs = share * CONNECTIONS;
@@ -53,7 +51,6 @@ pub(crate) async fn measure(
         figures.add(name.as_str(), "steps/s", (runs * steps) as f64 / drained);
         figures.cost("limit W1, both", "step", runs * steps, &cost);
     }
-    let scene = Arc::into_inner(scene).expect("nobody else is there");
     scene.strike().await;
 }
 
@@ -70,8 +67,8 @@ where
     longest
 }
 
-async fn enqueue(scene: Arc<Scene>, runs: usize, steps: usize) -> Duration {
-    let mut connection = connect(&scene).await;
+async fn enqueue(url: String, runs: usize, steps: usize) -> Duration {
+    let mut connection = connect(&url).await;
     let workflow = Uuid::now_v7();
     let all = ids(runs);
     let began = Instant::now();
@@ -89,9 +86,9 @@ async fn enqueue(scene: Arc<Scene>, runs: usize, steps: usize) -> Duration {
 }
 
 /// Claims, steps and finishes until nothing is due.
-async fn drain(scene: Arc<Scene>, worker: Uuid, steps: usize) -> Duration {
+async fn drain(url: String, worker: Uuid, steps: usize) -> Duration {
     let began = Instant::now();
-    let mut connection = connect(&scene).await;
+    let mut connection = connect(&url).await;
     let mut last = Uuid::nil();
     loop {
         let batch = claim(&mut connection, worker, last, BATCH).await;

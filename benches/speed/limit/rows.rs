@@ -51,8 +51,8 @@ pub(super) const LAST: &str = r#"with owner as materialized (select id from step
     from owner, (values ($2[1], 'step', $3 + 2, 's' || $3), ($2[2], 'run', $3 + 3, null)) as a (id, about, sequence, step)"#;
 
 /// A connection whose plans are made once, for whatever the tables hold, as the product's are.
-pub(super) async fn connect(scene: &Scene) -> PgConnection {
-    let options = PgConnectOptions::from_str(&scene.url).unwrap().options([
+pub(super) async fn connect(url: &str) -> PgConnection {
+    let options = PgConnectOptions::from_str(url).unwrap().options([
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),

@@ -35,7 +35,7 @@ impl Side {
         let mut hears = PgListener::connect_with(&pool).await.unwrap();
         hears.listen(hears_of).await.unwrap();
         Self {
-            works: connect(scene).await,
+            works: connect(&scene.url).await,
             says: quick.connect().await.unwrap(),
             hears,
         }
