@@ -13,9 +13,11 @@ use super::{Driver, outright, place};
 use crate::worker::context::{self, Context, Gone};
 
 pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), Gone> {
+    let (workflow_id, version) = (claimed.header.workflow_id, claimed.header.version);
     let planned = match unpoisoned(&claimed) {
-        Ok(()) => match at_hand(&context, &claimed.header).await {
-            Some(version) => Ok(version),
+        // Most runs have a version that another run of this worker had before.
+        Ok(()) => match context.store.planned_before(workflow_id, version).await {
+            Some(planned) => Ok(planned),
             // Boxed, so that the driver does not carry its room to the end.
             None => Box::pin(plan_of(&context, &claimed.header)).await,
         },
@@ -88,14 +90,6 @@ async fn fail(
         Committed::Fenced | Committed::Unknown => return Err(Gone),
     }
     Ok(())
-}
-
-/// The version that most runs have: one that another run of this worker had just before.
-async fn at_hand(context: &Context, header: &RunHeader) -> Option<PlannedVersion> {
-    let store = &context.store;
-    store
-        .planned_before(header.workflow_id, header.version)
-        .await
 }
 
 async fn plan_of(context: &Context, header: &RunHeader) -> Result<PlannedVersion, Failure> {
