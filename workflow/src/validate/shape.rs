@@ -1,7 +1,7 @@
 //! Which fields there are and of which type, against `schema/definition.json`, in sentences.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
@@ -28,10 +28,12 @@ const CONFIGS: [(&str, &str); 12] = [
 ];
 
 static DEFINITION: LazyLock<Validator> = LazyLock::new(|| validator_of("definition"));
-static BY_TYPE: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
+/// Each is made when the first step of its type comes: a worker's first runs wait for that, and most workflows
+/// have few types.
+static BY_TYPE: LazyLock<HashMap<&str, (&str, OnceLock<Validator>)>> = LazyLock::new(|| {
     CONFIGS
         .iter()
-        .map(|(kind, shape)| (*kind, validator_of(shape)))
+        .map(|(kind, shape)| (*kind, (*shape, OnceLock::new())))
         .collect()
 });
 
@@ -67,13 +69,14 @@ pub(super) fn findings(document: &Value) -> Vec<Finding> {
 
 /// Checks the config of a step, and of the step inside a map.
 fn config_findings(step: &Value, pointer: &str, findings: &mut Vec<Finding>) {
-    let Some(validator) = step
+    let Some((shape, validator)) = step
         .get("type")
         .and_then(Value::as_str)
         .and_then(|kind| BY_TYPE.get(kind))
     else {
         return;
     };
+    let validator = validator.get_or_init(|| validator_of(shape));
     let nothing = json!({});
     let config = match step.get("config") {
         None => &nothing,
