@@ -24,6 +24,9 @@ use crate::{Changes, Committer, End, Error};
 
 /// Jobs of one claim: more would keep the first of them waiting for the last.
 const CLAIM_MAX: usize = 500;
+/// Jobs of a worker's first claim: while the next one is on its way, the definition that most of them have is
+/// loaded and compiled, once and not with a thousand drivers waiting.
+const FIRST_CLAIM_MAX: usize = 32;
 /// How long one claim may take.
 pub(super) const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -45,7 +48,7 @@ pub(crate) struct Desk {
 /// How one look at the queues went.
 #[derive(Debug, Default)]
 struct Round {
-    /// Every free slot was filled: there is a backlog.
+    /// As many were found as were looked for: there is a backlog.
     filled: bool,
     /// Jobs were found.
     found: bool,
@@ -97,7 +100,8 @@ impl Desk {
                 () = life.ended.cancelled() => break,
                 free = self.room(backlog) => free,
             };
-            let round = self.round(free).await;
+            let most = if first { FIRST_CLAIM_MAX } else { CLAIM_MAX };
+            let round = self.round(free.min(most)).await;
             backlog = matches!(round, Ok(Round { filled: true, .. }));
             if std::mem::take(&mut first) && !matches!(round, Ok(Round { found: true, .. })) {
                 life.store.desk.settled.cancel();
@@ -134,14 +138,14 @@ impl Desk {
         self.close().await;
     }
 
-    /// Looks at the queues in order of preference, until the slots are filled.
-    async fn round(&mut self, free: usize) -> Result<Round, Error> {
+    /// Looks at the queues in order of preference, until so many jobs are found.
+    async fn round(&mut self, most: usize) -> Result<Round, Error> {
         let life = Arc::clone(&self.life);
         // Before the look, so that nothing that comes during it is missed.
         self.forget_hints();
         self.learn_rules().await?;
         let own_wake_at = life.take_wake_at();
-        let mut left = free.min(CLAIM_MAX);
+        let mut left = most;
         let mut round = Round::default();
         let mut skew = None;
         for n in 0..self.queues.len() {

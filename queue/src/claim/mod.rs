@@ -20,9 +20,9 @@ mod take;
 mod trial;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use stepwell_workflow::{RunHeader, StepSnapshot};
+use uuid::Uuid;
 
 use crate::Message;
 use crate::link::Link;
@@ -47,15 +47,16 @@ pub struct Claimed {
     pub traceparent: Option<String>,
 }
 
-/// Asks for nothing, so that connection and plan are there before the first claim needs them. What
-/// goes wrong here goes wrong again with that claim, where it is seen to.
+/// Asks for nothing, so that connection and plan are there before the first claim needs them, and as nobody,
+/// so that no row is locked, which would be written to the disk. What goes wrong here goes wrong again with
+/// that claim, where it is seen to.
 pub(crate) async fn warm_up(link: &mut Link, life: &Life) {
     let Some(queue) = life.options.queues.first() else {
         return;
     };
     let ask = take::Ask {
-        worker_id: life.id,
-        epoch: life.epoch.load(Ordering::Acquire),
+        worker_id: Uuid::nil(),
+        epoch: 0,
         days: &life.store.desk.days,
         queue: &Arc::from(queue.as_str()),
         floor: Mark::FIRST,

@@ -28,6 +28,8 @@ const BATCH_BYTES_MAX: usize = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
+    /// Held by the lane that makes its first plan.
+    planning: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +55,7 @@ impl Lanes {
     pub(crate) fn new() -> Self {
         Self {
             lanes: (0..LANES).map(|_| Lane::default()).collect(),
+            planning: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -62,7 +65,7 @@ impl Lanes {
             let (lanes, life) = (Arc::clone(self), Arc::clone(life));
             life.tasks.clone().spawn(async move {
                 if let Some(lane) = lanes.lanes.get(n) {
-                    lane.run(&life).await;
+                    lane.run(&life, &lanes.planning).await;
                 }
             });
         }
@@ -99,11 +102,16 @@ impl Lane {
         Some(answered)
     }
 
-    async fn run(&self, life: &Arc<Life>) {
+    async fn run(&self, life: &Arc<Life>, planning: &tokio::sync::Mutex<()>) {
         let mut link = life.store.steady_link();
-        let mut unplanned = vec![Usual::Lean, Usual::Steps, Usual::Jobs];
-        // What a backlog needs is planned at once, the rest while nobody waits.
-        let mut pause = Duration::ZERO;
+        // What a backlog needs is planned at once, by one lane after the other, so that a claim that is under way
+        // keeps a core; the rest while nobody waits.
+        tokio::select! {
+            biased;
+            _turn = planning.lock() => warm_up(life, &mut link, Usual::Jobs).await,
+            () = self.arrived.notified() => {}
+        }
+        let mut unplanned = vec![Usual::Lean, Usual::Steps];
         loop {
             self.gather().await;
             let batch = self.take();
@@ -115,10 +123,9 @@ impl Lane {
                 biased;
                 () = life.ended.cancelled() => break,
                 () = self.arrived.notified() => {}
-                () = tokio::time::sleep(pause), if !unplanned.is_empty() => {
+                () = tokio::time::sleep(QUIET), if !unplanned.is_empty() => {
                     if let Some(usual) = unplanned.pop() {
                         warm_up(life, &mut link, usual).await;
-                        pause = QUIET;
                     }
                 }
             }

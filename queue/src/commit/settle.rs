@@ -18,13 +18,13 @@ use crate::worker::owner::Owner;
 /// How long a commit may take. Longer than a worker lives unseen: by then it is fenced.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Commits nothing, so that connection and plan are there before a driver needs them. What goes
+/// Commits nothing, and as nobody, so that connection and plan are there before a driver needs them. What goes
 /// wrong here goes wrong again with the first batch, where it is seen to.
 pub(super) async fn warm_up(life: &Life, link: &mut Link, usual: Usual) {
     let Ok((connection, _)) = link.get_prompt().await else {
         return;
     };
-    let planned = plan(connection, writer(life), &life.store.desk.days, usual);
+    let planned = plan(connection, Writer::NOBODY, &life.store.desk.days, usual);
     if !matches!(
         tokio::time::timeout(COMMIT_TIMEOUT, planned).await,
         Ok(Ok(()))

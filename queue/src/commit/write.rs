@@ -19,6 +19,14 @@ pub(super) struct Writer {
     pub(super) epoch: i32,
 }
 
+impl Writer {
+    /// Owns nothing, and locks no row.
+    pub(super) const NOBODY: Self = Self {
+        worker_id: Uuid::nil(),
+        epoch: 0,
+    };
+}
+
 /// What a commit says afterwards.
 #[derive(Debug, Default)]
 pub(super) struct Written {

@@ -92,11 +92,16 @@ impl Store {
         };
         let life = Arc::new(Life::new(id, self.clone(), options));
         let mut claims = self.steady_link();
-        // Side by side: each waits for a backend that starts and plans.
-        let (entered, ()) = tokio::join!(life.enter(), claim::warm_up(&mut claims, &life));
-        let partitioned = entered?;
         let lanes = Arc::new(Lanes::new());
-        lanes.start(&life);
+        let entering = async {
+            let partitioned = life.enter().await?;
+            // While the claims' connection is still being made: what they find, the lanes are to commit soon.
+            lanes.start(&life);
+            Ok::<_, Error>(partitioned)
+        };
+        // Side by side: each waits for a backend that starts and plans.
+        let (entered, ()) = tokio::join!(entering, claim::warm_up(&mut claims, &life));
+        let partitioned = entered?;
         life.tasks.spawn(heartbeat::run(Arc::clone(&life)));
         life.tasks.spawn(reconcile::run(Arc::clone(&life)));
         life.tasks.spawn(watch::run(Arc::clone(&life)));
@@ -105,12 +110,10 @@ impl Store {
             !partitioned,
             life.ended.clone(),
         ));
-        life.tasks.spawn(crate::schedule::clock::run(
-            self.clone(),
-            life.ended.clone(),
-        ));
         life.tasks.spawn(settling::run(Arc::clone(&life)));
         life.tasks.spawn(settling::keep_outbox(Arc::clone(&life)));
+        life.tasks
+            .spawn(settling::keep_schedules(Arc::clone(&life)));
         let claims = Mutex::new(Some(claims));
         Ok(Worker {
             life,

@@ -32,6 +32,12 @@ pub(super) async fn run(life: Arc<Life>) {
     }
 }
 
+/// Makes the runs of schedules, when it is time.
+pub(super) async fn keep_schedules(life: Arc<Life>) {
+    life.store.settled(&life.ended).await;
+    life.store.keep_schedules(life.ended.clone()).await;
+}
+
 /// Gives events to those who hear of them, when it is time.
 pub(super) async fn keep_outbox(life: Arc<Life>) {
     life.store.settled(&life.ended).await;
