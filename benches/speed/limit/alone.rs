@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::rows::{ENQUEUE, LAST, STEP, claim, connect, ids, register};
+use super::rows::{ENQUEUE, LAST, STEP, begin, claim, connect, ids, register};
 use crate::figures::Figures;
 use crate::scene::{Scene, Stage};
 use crate::workloads::CHAIN_STEPS;
@@ -54,7 +54,8 @@ pub(super) async fn carry_out(connection: &mut PgConnection, worker: Uuid, run: 
     let claimed = claim(connection, worker, Uuid::nil(), 1).await;
     assert_eq!(claimed, [run], "there is no other");
     let steps = i16::try_from(CHAIN_STEPS).unwrap();
-    for step in 0..steps - 1 {
+    begin(connection, worker, &[run]).await;
+    for step in 1..steps - 1 {
         let step = sqlx::query(STEP)
             .bind([run])
             .bind(ids(1))

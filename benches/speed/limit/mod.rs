@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::arguments::Workload;
 use crate::figures::Figures;
 use crate::scene::{Scene, Stage};
-use rows::{ENQUEUE, FINISH, STEP, claim, connect, ids, register};
+use rows::{ENQUEUE, FINISH, STEP, begin, claim, connect, ids, register};
 
 /// Runs of one statement: two connections with so many make the 1,000 that a worker holds.
 const BATCH: usize = 500;
@@ -96,7 +96,8 @@ async fn drain(url: String, worker: Uuid, steps: usize) -> Duration {
             break;
         };
         last = *newest;
-        for step in 0..steps {
+        begin(&mut connection, worker, &batch).await;
+        for step in 1..steps {
             let steps = sqlx::query(STEP)
                 .bind(batch.as_slice())
                 .bind(ids(batch.len()))

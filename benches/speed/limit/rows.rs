@@ -24,13 +24,24 @@ pub(super) const CLAIM: &str = r#"with due as materialized (
     leased as (update stepwell.job j set state = 'leased', worker_id = $1, fresh = false
                from due where j.ctid = due.place returning j.run_id)
     select l.run_id, r.input::text from leased l join stepwell.run r on r.id = l.run_id"#;
-/// $1 runs, $2 ids of records, $3 step, $4 worker.
+/// The first step, and with it the record that the runs began. $1 runs, $2 and $3 ids of records, $4 worker.
+pub(super) const FIRST: &str = r#"with owner as materialized (select id from stepwell.worker where id = $4 for key share),
+    new as materialized (select * from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as n (id, begun_id, audit_id)),
+    steps as (insert into stepwell.step (run_id, worker_id, started_at, finished_at, generation, status, step, attempt, max_attempts, name, kind, input, output)
+              select new.id, owner.id, now(), now(), 1, 'completed', 0, 1, 3, 's0', 'task', '{}', 'null' from new, owner)
+    insert into stepwell.audit (id, entity_type, entity_id, sequence, step, action, before, after, detail, actor)
+    select a.id, a.about, new.id, a.sequence, a.step, a.action, a.before, a.after, a.detail, 'worker:' || $4
+    from new, owner, lateral (values
+        (begun_id, 'run', 2, null, 'run.started', json '"pending"', json '"running"', json '{"generation":1}'),
+        (audit_id, 'step', 3, 's0', 'step.completed', '"running"', '"completed"', '{"attempt":1}'))
+        as a (id, about, sequence, step, action, before, after, detail)"#;
+/// A later step. $1 runs, $2 ids of records, $3 step, $4 worker.
 pub(super) const STEP: &str = r#"with owner as materialized (select id from stepwell.worker where id = $4 for key share),
     new as materialized (select * from unnest($1::uuid[], $2::uuid[]) as n (id, audit_id)),
     steps as (insert into stepwell.step (run_id, worker_id, started_at, finished_at, generation, status, step, attempt, max_attempts, name, kind, input, output)
               select new.id, owner.id, now(), now(), 1, 'completed', $3, 1, 3, 's' || $3, 'task', '{}', 'null' from new, owner)
     insert into stepwell.audit (id, entity_type, entity_id, sequence, step, action, before, after, detail, actor)
-    select new.audit_id, 'step', new.id, $3 + 2, 's' || $3, 'step.completed', '"running"', '"completed"', '{"attempt":1}', 'worker:' || $4
+    select new.audit_id, 'step', new.id, $3 + 3, 's' || $3, 'step.completed', '"running"', '"completed"', '{"attempt":1}', 'worker:' || $4
     from new, owner"#;
 /// $1 runs, $2 ids of records, $3 worker, $4 number of the record.
 pub(super) const FINISH: &str = r#"with new as materialized (select * from unnest($1::uuid[], $2::uuid[]) as n (id, audit_id)),
@@ -48,7 +59,7 @@ pub(super) const LAST: &str = r#"with owner as materialized (select id from step
              from gone where r.id = gone.run_id)
     insert into stepwell.audit (id, entity_type, entity_id, sequence, step, action, before, after, actor)
     select a.id, a.about, $1, a.sequence, a.step, a.about || '.completed', '"running"', '"completed"', 'worker:' || $4
-    from owner, (values ($2[1], 'step', $3 + 2, 's' || $3), ($2[2], 'run', $3 + 3, null)) as a (id, about, sequence, step)"#;
+    from owner, (values ($2[1], 'step', $3 + 3, 's' || $3), ($2[2], 'run', $3 + 4, null)) as a (id, about, sequence, step)"#;
 
 /// A connection whose plans are made once, for whatever the tables hold, as the product's are.
 pub(super) async fn connect(url: &str) -> PgConnection {
@@ -91,6 +102,16 @@ pub(super) async fn claim(
         .await
         .unwrap();
     claimed.into_iter().map(|(run, _)| run).collect()
+}
+
+/// Writes the first step of these runs.
+pub(super) async fn begin(connection: &mut PgConnection, worker: Uuid, runs: &[Uuid]) {
+    let first = sqlx::query(FIRST)
+        .bind(runs)
+        .bind(ids(runs.len()))
+        .bind(ids(runs.len()))
+        .bind(worker);
+    first.execute(connection).await.unwrap();
 }
 
 /// So many new ids.
