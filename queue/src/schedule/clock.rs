@@ -46,7 +46,7 @@ impl Store {
 pub(crate) async fn run(store: Store, stop: CancellationToken) {
     let mut hints = store.hints();
     let mut backoff = Backoff::new();
-    loop {
+    while !stop.is_cancelled() {
         let wait = match store.fire_by_the_clock().await {
             Ok(until_next) => {
                 backoff.reset();
