@@ -25,7 +25,7 @@ pub(super) const CLAIM: &str = r#"with due as materialized (
                from due where j.ctid = due.place returning j.run_id)
     select l.run_id, r.input::text from leased l join stepwell.run r on r.id = l.run_id"#;
 /// The first step, and with it the record that the runs began. $1 runs, $2 and $3 ids of records, $4 worker.
-pub(super) const FIRST: &str = r#"with owner as materialized (select id from stepwell.worker where id = $4 for key share),
+const FIRST: &str = r#"with owner as materialized (select id from stepwell.worker where id = $4 for key share),
     new as materialized (select * from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as n (id, begun_id, audit_id)),
     steps as (insert into stepwell.step (run_id, worker_id, started_at, finished_at, generation, status, step, attempt, max_attempts, name, kind, input, output)
               select new.id, owner.id, now(), now(), 1, 'completed', 0, 1, 3, 's0', 'task', '{}', 'null' from new, owner)
