@@ -62,7 +62,7 @@ pub mod workflow;
 
 pub use actor::Actor;
 pub use claim::Claimed;
-pub use commit::{Changes, Committed, Committer, End};
+pub use commit::{Changes, Committed, Committer, Committing, End};
 pub use enqueue::Enqueued;
 pub use error::Error;
 pub use inbox::{Message, Retried, Sent};

@@ -171,6 +171,9 @@ impl Runtime {
             ));
             let mut working = std::pin::pin!(async {
                 tokio::join!(driving, making);
+                // Some may still wait for their last commits.
+                drivers.close();
+                drivers.wait().await;
             });
             tokio::select! {
                 // The backend broke: what it had is dropped, and a new one may do better.
@@ -200,8 +203,6 @@ impl Runtime {
                 }
             }
         };
-        drivers.close();
-        drivers.wait().await;
         self.leave(context).await;
         ended
     }

@@ -80,9 +80,7 @@ impl<Ctx, Id> Service<Task<Claimed, Ctx, Id>> for Drivers {
         let context = Arc::clone(&self.context);
         let counted = self.drivers.token();
         let driving = async move {
-            // Declared first, dropped last: when nobody is counted, nobody holds the worker.
-            let _counted = counted;
-            drive(context, claimed).await;
+            drive(context, claimed, counted).await;
             Ok(())
         };
         Box::pin(driving.instrument(span))

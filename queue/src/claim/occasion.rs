@@ -14,6 +14,9 @@ use crate::queues;
 const CLAIM_SHARE: usize = 8;
 /// How long a free slot waits for others to join it: longer than a commit that frees slots takes.
 const CLAIM_PATIENCE: Duration = Duration::from_millis(5);
+/// One run to so many slots may be leaving, its end being committed, without taking one. All of them would gain
+/// nothing more, and each is held in memory.
+const LEAVING_SHARE: usize = 2;
 
 impl Desk {
     /// Waits until a claim is worth while, and returns the number of free slots, those that soon will be
@@ -32,7 +35,8 @@ impl Desk {
         loop {
             let ahead = self.ahead.room(Instant::now(), life.come_through());
             let slots = self.slots + if backlog { ahead } else { 0 };
-            let free = slots.saturating_sub(life.held.len());
+            let leaving = self.slots.div_ceil(LEAVING_SHARE);
+            let free = slots.saturating_sub(life.held.in_slots(leaving));
             if free >= enough || (free > 0 && patience.is_elapsed()) {
                 return free;
             }

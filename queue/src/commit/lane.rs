@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::Committed;
 use super::rows::Rows;
 use super::settle::{serve, warm_up};
 use super::write::Usual;
+use super::{Committed, Committing};
 use crate::worker::Life;
 
 /// Commits in flight at once: while one waits for the disk, the other's rows are being made.
@@ -71,19 +71,11 @@ impl Lanes {
         }
     }
 
-    /// Lines these rows up; the future ends when they are written. It holds none of them: thousands of
-    /// drivers wait here.
-    pub(super) fn put(&self, rows: Rows) -> impl Future<Output = Committed> + Send + use<> {
+    /// Lines these rows up.
+    pub(super) fn put(&self, rows: Rows) -> Committing {
         // The last bytes of a UUIDv7 are random.
         let lane = usize::from(rows.run_id.as_bytes()[15]) % self.lanes.len();
-        let answered = self.lanes.get(lane).and_then(|lane| lane.put(rows));
-        async move {
-            let Some(answered) = answered else {
-                return Committed::Fenced;
-            };
-            // A lane that ended without an answer leaves it open what it did.
-            answered.await.unwrap_or(Committed::Unknown)
-        }
+        Committing(self.lanes.get(lane).and_then(|lane| lane.put(rows)))
     }
 }
 

@@ -15,11 +15,14 @@ mod settle;
 mod statement;
 mod write;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use serde_json::Value;
 use stepwell_workflow::snapshot::Parent;
 use stepwell_workflow::{BlockedOn, Failure, Record, RunStatus, StepKey, StepSnapshot, Time};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 pub(crate) use lane::Lanes;
@@ -103,6 +106,24 @@ pub enum Committed {
     Refused(String),
 }
 
+/// A commit on its way. The future ends when it is durable, or is known not to be; it waits through a
+/// database that is away, and holds no rows: thousands of drivers wait here.
+#[derive(Debug)]
+pub struct Committing(Option<oneshot::Receiver<Committed>>);
+
+impl Future for Committing {
+    type Output = Committed;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Committed> {
+        let Some(answered) = &mut self.0 else {
+            return Poll::Ready(Committed::Fenced);
+        };
+        // A lane that ended without an answer leaves it open what it did.
+        let answered = Pin::new(answered).poll(context);
+        answered.map(|committed| committed.unwrap_or(Committed::Unknown))
+    }
+}
+
 /// A handle on the group commit of one worker. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Committer {
@@ -110,19 +131,15 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Puts these changes on their way at once. The future ends when they are durable, or are known not to
-    /// be; it waits through a database that is away.
-    pub fn commit(&self, changes: Changes) -> impl Future<Output = Committed> + Send + use<> {
+    /// Puts these changes on their way at once.
+    pub fn commit(&self, changes: Changes) -> Committing {
         // Done here, in the driver's task, so that it uses every core.
         self.lanes.put(encode::encode(changes))
     }
 
     /// Gives a run back whose driver broke: a death is counted, as if its worker had died. Whatever
     /// that driver had committed is in the database by then.
-    pub(crate) fn give_back_broken(
-        &self,
-        run_id: Uuid,
-    ) -> impl Future<Output = Committed> + Send + use<> {
+    pub fn give_back_broken(&self, run_id: Uuid) -> Committing {
         self.lanes.put(encode::broken(run_id))
     }
 }

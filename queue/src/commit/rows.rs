@@ -7,6 +7,10 @@ use crate::NewRun;
 use crate::audit::AuditRow;
 use crate::detached::DetachedRows;
 
+/// Payloads of a run that takes no slot while its end is committed: half as many such runs as there are slots
+/// may wait in memory beside those.
+const LIGHT_BYTES_MAX: usize = 8 << 10;
+
 /// What one driver wants written.
 #[derive(Debug)]
 pub(crate) struct Rows {
@@ -147,6 +151,11 @@ impl Rows {
     /// Whether the driver lets go of its run.
     pub(super) fn ends(&self) -> bool {
         self.change.as_ref().is_some_and(|c| !c.turn.keeps())
+    }
+
+    /// Whether the run takes no slot while these are committed: it ends with them, and they are small.
+    pub(super) fn frees_slot(&self) -> bool {
+        self.ends() && self.bytes <= LIGHT_BYTES_MAX
     }
 
     /// When the run wants a driver again, if it is let go until then.

@@ -43,6 +43,8 @@ fn writer(life: &Life) -> Writer {
 /// Writes a batch and tells its drivers. When a row is to blame, each driver is tried alone, so that
 /// only the guilty one hears of it.
 pub(super) async fn serve(life: &Arc<Life>, link: &mut Link, drivers: Vec<Driver>) {
+    let leaving = drivers.iter().filter(|driver| driver.rows.frees_slot());
+    life.leaving(leaving.map(|driver| driver.rows.run_id));
     let outcome = {
         let batch = Batch::of(drivers.iter().map(|driver| &driver.rows));
         settle(life, link, &batch).await

@@ -1,8 +1,6 @@
 //! What the loops of one worker share.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use stepwell_workflow::Time;
 use tokio::sync::{Notify, watch};
@@ -11,10 +9,10 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::WorkerOptions;
+use super::held::{Held, Makes};
 use super::takings::Takings;
 use super::watch::Watchers;
 use crate::commit::Committed;
-use crate::detached::Place;
 use crate::listen::Hint;
 use crate::text::clean;
 use crate::{Error, Store};
@@ -102,6 +100,13 @@ impl Life {
             Committed::Refused(_) => {}
         }
         self.freed.notify_one();
+    }
+
+    /// Takes note that the ends of these runs are being committed: others may have their slots.
+    pub(crate) fn leaving(&self, runs: impl Iterator<Item = Uuid>) {
+        if self.held.leave(runs) > 0 {
+            self.freed.notify_one();
+        }
     }
 
     /// Returns how many runs were let go of so far.
@@ -194,64 +199,5 @@ impl Life {
             self.store.announce(Hint::Work { queue });
         }
         Ok(())
-    }
-}
-
-/// The attempts that this worker makes for the drivers of others.
-#[derive(Debug, Default)]
-pub(crate) struct Makes(Mutex<HashSet<Place>>);
-
-impl Makes {
-    pub(crate) fn insert(&self, places: impl Iterator<Item = Place>) {
-        self.lock().extend(places);
-    }
-
-    pub(crate) fn remove(&self, places: impl Iterator<Item = Place>) {
-        let mut makes = self.lock();
-        for place in places {
-            makes.remove(&place);
-        }
-    }
-
-    pub(super) fn all(&self) -> Vec<Place> {
-        self.lock().iter().copied().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<Place>> {
-        // A set is whole between any two calls.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The runs whose jobs this worker holds: claimed, and not yet let go.
-#[derive(Debug, Default)]
-pub(crate) struct Held(Mutex<HashSet<Uuid>>);
-
-impl Held {
-    pub(crate) fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    pub(crate) fn insert(&self, run_ids: impl Iterator<Item = Uuid>) {
-        self.lock().extend(run_ids);
-    }
-
-    /// Returns how many of them were held.
-    pub(crate) fn remove(&self, run_ids: impl Iterator<Item = Uuid>) -> usize {
-        let mut held = self.lock();
-        run_ids.filter(|run_id| held.remove(run_id)).count()
-    }
-
-    pub(crate) fn contains(&self, run_id: Uuid) -> bool {
-        self.lock().contains(&run_id)
-    }
-
-    pub(super) fn all(&self) -> Vec<Uuid> {
-        self.lock().iter().copied().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<Uuid>> {
-        // A set is whole between any two calls.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

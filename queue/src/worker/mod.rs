@@ -1,7 +1,7 @@
 //! A worker's life in the database: it registers with a fresh id, beats, and is fenced when it is
 //! thought dead (D4).
 //!
-//! [`life`] is what its loops share, [`heartbeat`] keeps it alive, [`owner`] asks whether it still
+//! [`life`] is what its loops share, [`held`] what it has in its hands, [`heartbeat`] keeps it alive, [`owner`] asks whether it still
 //! is, [`rescue`] frees the jobs of dead ones, [`reconcile`] frees jobs of its own that it may have
 //! lost sight of, [`watch`] tells drivers of messages, [`census`] counts
 //! those that live, [`list`] shows them, [`drain`] lets one finish, [`takings`] is how fast it claims, [`settling`]
@@ -10,6 +10,7 @@
 mod census;
 mod drain;
 mod heartbeat;
+mod held;
 mod life;
 mod list;
 pub(crate) mod owner;

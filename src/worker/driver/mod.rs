@@ -11,6 +11,7 @@ mod ending;
 mod flights;
 mod inbox;
 mod outright;
+mod parting;
 mod place;
 mod settling;
 mod taking;
@@ -28,11 +29,13 @@ use stepwell_queue::{Actor, Claimed};
 use stepwell_workflow::{BlockedOn, Decision, Effect, Event, Plan, RunState, StepKey};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::context::{Context, Gone};
 use super::steps::Origin;
 use children::Wanted;
 use flights::{Flights, Landed};
+use settling::{Sent, Settled};
 use undone::Undone;
 
 /// How long an attempt is in flight before it is shown as running, and a run before its start is
@@ -81,18 +84,25 @@ pub(crate) struct Driver {
     more: bool,
 }
 
-/// Drives a run until it ends, waits for something far, or is no longer ours.
-pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed) {
-    let _active = context.metrics.run_taken();
+/// Drives a run until its end is on its way, it waits for something far, or it is no longer ours. `counted` is
+/// kept until nothing more is to be done for it.
+pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed, counted: TaskTrackerToken) {
+    let active = context.metrics.run_taken();
     let dropped = context.stages.dropped.clone();
     let held = tokio::select! {
         biased;
         held = taking::hold(context, claimed) => held,
         () = dropped.cancelled() => Err(Gone),
     };
-    if let Err(Gone) = held {
-        tracing::warn!("dropped the run: this worker no longer owns it");
+    match held {
+        Ok(None) => {}
+        Ok(Some(parting)) => parting.see_off(active, counted),
+        Err(Gone) => say_dropped(),
     }
+}
+
+fn say_dropped() {
+    tracing::warn!("dropped the run: this worker no longer owns it");
 }
 
 impl Driver {
@@ -168,7 +178,8 @@ impl Driver {
         }
     }
 
-    async fn run(&mut self) -> Result<(), Gone> {
+    /// Returns its last commit, unless that was waited for.
+    async fn run(&mut self) -> Result<Option<Sent>, Gone> {
         loop {
             self.state.draining |= self.context.stages.drain.is_cancelled();
             if self.was_poked() {
@@ -183,11 +194,14 @@ impl Driver {
                 });
             }
             self.decide_the_rest().await;
-            if self.settle().await? {
-                return Ok(());
+            match self.settle().await? {
+                Settled::GoesOn => {}
+                Settled::Ended => return Ok(None),
+                Settled::Ending(last) => return Ok(Some(last)),
             }
             if self.idle_ticks > IDLE_TICKS_MAX {
-                return Box::pin(self.stuck()).await;
+                Box::pin(self.stuck()).await?;
+                return Ok(None);
             }
             if !self.has_more_to_do() {
                 self.wait().await;

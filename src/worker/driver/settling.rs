@@ -2,12 +2,26 @@
 
 use std::sync::Arc;
 
-use stepwell_queue::Committed;
 use stepwell_queue::commit::StepWrite;
+use stepwell_queue::{Committed, Committing};
 use stepwell_workflow::{Event, Failure, RunStatus};
 
 use super::{Driver, LINGER, ROWS_PER_COMMIT, ending, outright, undone};
 use crate::worker::context::Gone;
+
+/// Where a run stands when what was decided is on its way.
+pub(super) enum Settled {
+    GoesOn,
+    Ended,
+    /// All that is left is to hear that its last commit is made.
+    Ending(Sent),
+}
+
+/// A commit on its way, and the number of its last record.
+pub(super) struct Sent {
+    committing: Committing,
+    sequence: i64,
+}
 
 impl Driver {
     /// Looks up the children that are wanted, and tells their steps; those that can be started
@@ -32,13 +46,13 @@ impl Driver {
         }
     }
 
-    /// Commits what must be committed and does what waited for it; `true` when the run is over or
-    /// let go of.
-    pub(super) async fn settle(&mut self) -> Result<bool, Gone> {
+    /// Commits what must be committed and does what waited for it. The end of the run, or its being let go of, is
+    /// put on its way and not waited for.
+    pub(super) async fn settle(&mut self) -> Result<Settled, Gone> {
         self.start_children().await;
         let end = self.end();
         if end.is_none() && !self.undone.must {
-            return Ok(false);
+            return Ok(Settled::GoesOn);
         }
         let over = end.is_some();
         let mut changes = self.undone.changes(&self.state, &self.plan, end);
@@ -49,21 +63,37 @@ impl Driver {
             self.start_stored = changes.started_at.is_some();
         }
         let sequence = changes.sequence;
-        match self.context.committer.commit(changes).await {
-            Committed::Done => {}
-            Committed::Fenced | Committed::Unknown => return Err(Gone),
-            Committed::Refused(reason) => {
-                let message = format!("the database refused a change of this run: {reason}");
-                return Box::pin(self.give_up(Failure::fatal("refused", message))).await;
-            }
+        let committing = self.context.committer.commit(changes);
+        let sent = Sent {
+            committing,
+            sequence,
+        };
+        if over {
+            return Ok(Settled::Ending(sent));
+        }
+        if !self.stored(sent).await? {
+            return Ok(Settled::Ended);
         }
         self.idle_ticks = 0;
-        self.note_stored(sequence);
-        if !over {
-            self.start_what_waited();
-            self.listen_if_long();
+        self.start_what_waited();
+        self.listen_if_long();
+        Ok(Settled::GoesOn)
+    }
+
+    /// Waits until it is stored; `false` when the database refused it and the run failed instead.
+    pub(super) async fn stored(&mut self, sent: Sent) -> Result<bool, Gone> {
+        match sent.committing.await {
+            Committed::Done => {
+                self.note_stored(sent.sequence);
+                Ok(true)
+            }
+            Committed::Fenced | Committed::Unknown => Err(Gone),
+            Committed::Refused(reason) => {
+                let message = format!("the database refused a change of this run: {reason}");
+                Box::pin(self.give_up(Failure::fatal("refused", message))).await?;
+                Ok(false)
+            }
         }
-        Ok(over)
     }
 
     fn note_stored(&mut self, sequence: i64) {
@@ -112,13 +142,13 @@ impl Driver {
     pub(super) async fn stuck(&mut self) -> Result<(), Gone> {
         let message = "nothing moves in this run and it waits for nothing; please report this";
         let failure = Failure::fatal("stuck", message);
-        self.give_up(failure).await.map(|_| ())
+        self.give_up(failure).await
     }
 
     /// What was decided cannot be done and would be decided again: the run fails, and with it the
     /// steps that were about to change. The other open ones are cancelled. Nothing is undone: that
     /// would be decided by the same plan.
-    async fn give_up(&mut self, failure: Failure) -> Result<bool, Gone> {
+    async fn give_up(&mut self, failure: Failure) -> Result<(), Gone> {
         tracing::error!(error = %failure.message, kind = %failure.kind, "the run fails");
         self.flights.abort_all();
         let mut touched = std::mem::take(&mut self.undone.touched);
@@ -145,7 +175,7 @@ impl Driver {
             Committed::Done => {
                 self.context.metrics.run_finished(RunStatus::Failed);
                 self.tell_agents();
-                Ok(true)
+                Ok(())
             }
             Committed::Refused(reason) => {
                 tracing::error!(reason, "even the end of the run was refused");

@@ -9,10 +9,12 @@ use stepwell_workflow::limits::DEATHS_MAX;
 use stepwell_workflow::{Failure, RunHeader, RunStatus};
 
 use super::elsewhere::add_policies;
+use super::parting::Parting;
 use super::{Driver, outright, place};
 use crate::worker::context::{self, Context, Gone};
 
-pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), Gone> {
+/// Drives it until its last commit is on its way; `None` when that was waited for.
+pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<Option<Parting>, Gone> {
     let (workflow_id, version) = (claimed.header.workflow_id, claimed.header.version);
     let planned = match unpoisoned(&claimed) {
         // Most runs have a version that another run of this worker had before.
@@ -36,16 +38,22 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<(), 
                 match Box::pin(place::take(&context, &version, &claimed)).await {
                     Ok(place) => place,
                     Err(failure) => {
-                        return Box::pin(fail(&context, claimed, failure, placed)).await;
+                        Box::pin(fail(&context, claimed, failure, placed)).await?;
+                        return Ok(None);
                     }
                 }
             } else {
                 None
             };
-            let mut driver = Driver::new(context, version, claimed, place);
-            driver.run().await
+            // Boxed, as it may outlive this future.
+            let mut driver = Box::new(Driver::new(context, version, claimed, place));
+            let last = driver.run().await?;
+            Ok(last.map(|last| Parting::new(driver, last)))
         }
-        Err(failure) => Box::pin(fail(&context, claimed, failure, false)).await,
+        Err(failure) => {
+            Box::pin(fail(&context, claimed, failure, false)).await?;
+            Ok(None)
+        }
     }
 }
 

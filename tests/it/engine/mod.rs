@@ -12,6 +12,7 @@ mod fork;
 mod http;
 mod map;
 mod order;
+mod parting;
 mod refused;
 mod retry;
 mod task;
