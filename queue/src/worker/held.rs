@@ -14,21 +14,28 @@ pub(crate) struct Held(Mutex<Runs>);
 
 #[derive(Debug, Default)]
 struct Runs {
-    /// Each with whether its end is being committed.
-    leaving_by_run: HashMap<Uuid, bool>,
+    by_id: HashMap<Uuid, Hold>,
     /// How many of them have their end committed just now.
     leaving: usize,
 }
 
+#[derive(Debug, Default)]
+struct Hold {
+    /// A run that is let go of and due at once may be claimed again before we hear that we let go of it.
+    claims: u32,
+    /// Whether its end is being committed.
+    leaves: bool,
+}
+
 impl Held {
     pub(crate) fn len(&self) -> usize {
-        self.lock().leaving_by_run.len()
+        self.lock().by_id.len()
     }
 
     pub(crate) fn insert(&self, run_ids: impl Iterator<Item = Uuid>) {
         let mut held = self.lock();
         for run_id in run_ids {
-            held.insert(run_id);
+            held.by_id.entry(run_id).or_default().claims += 1;
         }
     }
 
@@ -37,27 +44,28 @@ impl Held {
     pub(crate) fn leave(&self, run_ids: impl Iterator<Item = Uuid>) -> usize {
         let mut held = self.lock();
         let held = &mut *held;
-        run_ids.filter(|&run_id| held.mark(run_id)).count()
+        run_ids.filter(|run_id| held.mark(run_id)).count()
     }
 
     /// Returns how many take a slot, when up to `most` take none because their end is being committed.
     pub(crate) fn in_slots(&self, most: usize) -> usize {
         let held = self.lock();
-        held.leaving_by_run.len() - held.leaving.min(most)
+        held.by_id.len() - held.leaving.min(most)
     }
 
-    /// Returns how many of them were held.
+    /// Lets go of these, each as often as it is named. Returns how many of them were held.
     pub(crate) fn remove(&self, run_ids: impl Iterator<Item = Uuid>) -> usize {
         let mut held = self.lock();
-        run_ids.filter(|run_id| held.remove(run_id)).count()
+        let held = &mut *held;
+        run_ids.filter(|run_id| held.let_go(run_id)).count()
     }
 
     pub(crate) fn contains(&self, run_id: Uuid) -> bool {
-        self.lock().leaving_by_run.contains_key(&run_id)
+        self.lock().by_id.contains_key(&run_id)
     }
 
     pub(super) fn all(&self) -> Vec<Uuid> {
-        self.lock().leaving_by_run.keys().copied().collect()
+        self.lock().by_id.keys().copied().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Runs> {
@@ -67,23 +75,26 @@ impl Held {
 }
 
 impl Runs {
-    fn insert(&mut self, run_id: Uuid) {
-        let left = self.leaving_by_run.insert(run_id, false);
-        self.leaving -= usize::from(left == Some(true));
-    }
-
-    fn mark(&mut self, run_id: Uuid) -> bool {
-        let leaves = self.leaving_by_run.get_mut(&run_id);
-        let known = leaves.is_some();
-        let left = leaves.is_none_or(|leaves| std::mem::replace(leaves, true));
+    fn mark(&mut self, run_id: &Uuid) -> bool {
+        let Some(hold) = self.by_id.get_mut(run_id) else {
+            return false;
+        };
+        let left = std::mem::replace(&mut hold.leaves, true);
         self.leaving += usize::from(!left);
-        known
+        true
     }
 
-    fn remove(&mut self, run_id: &Uuid) -> bool {
-        let left = self.leaving_by_run.remove(run_id);
-        self.leaving -= usize::from(left == Some(true));
-        left.is_some()
+    fn let_go(&mut self, run_id: &Uuid) -> bool {
+        let Some(hold) = self.by_id.get_mut(run_id) else {
+            return false;
+        };
+        let left = std::mem::take(&mut hold.leaves);
+        self.leaving -= usize::from(left);
+        hold.claims -= 1;
+        if hold.claims == 0 {
+            self.by_id.remove(run_id);
+        }
+        true
     }
 }
 
@@ -130,9 +141,21 @@ mod tests {
         assert_eq!(held.len(), 5, "it is held until that is known");
         assert_eq!(held.remove(runs.iter().copied().take(2)), 2);
         assert_eq!((held.len(), held.in_slots(10)), (3, 2));
-        held.insert(runs.iter().copied().skip(2).take(1));
-        assert_eq!(held.in_slots(10), 3, "it was claimed again");
         held.leave(std::iter::once(runs[0]));
-        assert_eq!((held.len(), held.in_slots(10)), (3, 3), "it is not ours");
+        assert_eq!((held.len(), held.in_slots(10)), (3, 2), "it is not ours");
+    }
+
+    #[test]
+    fn a_run_that_was_claimed_again_is_held_until_it_is_let_go_of_again() {
+        let held = Held::default();
+        let run = || std::iter::once(Uuid::max());
+        held.insert(run());
+        held.leave(run());
+        held.insert(run());
+        assert_eq!(held.remove(run()), 1);
+        assert_eq!((held.contains(Uuid::max()), held.in_slots(10)), (true, 1));
+        assert_eq!(held.remove(run()), 1);
+        assert_eq!((held.contains(Uuid::max()), held.len()), (false, 0));
+        assert_eq!(held.remove(run()), 0);
     }
 }
