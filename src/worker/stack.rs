@@ -1,6 +1,6 @@
 //! The seam to apalis: the backend's claims go through a stack of tower layers to the drivers.
 //!
-//! From the outside in: `concurrency` bounds the runs held at once, and claims wait for it;
+//! From the outside in: `concurrency` bounds the runs driven at once, and claims wait for it;
 //! `parallelize` gives each run a task of its own, without which all would share one core; the
 //! backend's own layer gives the run of a broken driver back; `catch_panic` makes a panic such a
 //! break, so it must be the innermost; then the driver itself, in its span.
