@@ -16,9 +16,9 @@ use apalis_core::worker::context::WorkerContext;
 use apalis_core::worker::ext::ack::{Acknowledge, AcknowledgeLayer};
 use apalis_sql::config::Config;
 use apalis_sql::context::SqlContext;
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -144,8 +144,21 @@ fn task(claimed: Claimed) -> Task<Claimed, Context, Uuid> {
 /// Looks at how a driver ended.
 #[derive(Clone, Debug)]
 pub struct Acknowledgement {
-    life: Arc<Life>,
-    committer: Committer,
+    pub(crate) life: Arc<Life>,
+    pub(crate) committer: Committer,
+}
+
+impl Acknowledgement {
+    /// Gives back a run whose driver broke, unless it was let go of before that.
+    pub(crate) async fn broke(self, run_id: Uuid, error: String) {
+        if !self.life.held.contains(run_id) {
+            return;
+        }
+        tracing::error!(%run_id, error, "a driver broke; its run is given back");
+        if let Committed::Refused(reason) = self.committer.give_back_broken(run_id).await {
+            tracing::error!(%run_id, reason, "it could not be given back");
+        }
+    }
 }
 
 impl<Res> Acknowledge<Res, Context, Uuid> for Acknowledgement {
@@ -158,19 +171,10 @@ impl<Res> Acknowledge<Res, Context, Uuid> for Acknowledgement {
         parts: &Parts<Context, Uuid>,
     ) -> Self::Future {
         let run_id = parts.task_id.as_ref().map(|id| *id.inner());
-        let broken = match (ended, run_id) {
-            (Err(error), Some(run_id)) if self.life.held.contains(run_id) => {
-                tracing::error!(%run_id, error = %error, "a driver broke; its run is given back");
-                run_id
-            }
-            _ => return Box::pin(std::future::ready(Ok(()))),
+        let (Err(error), Some(run_id)) = (ended, run_id) else {
+            return Box::pin(std::future::ready(Ok(())));
         };
-        let committer = self.committer.clone();
-        Box::pin(async move {
-            if let Committed::Refused(reason) = committer.give_back_broken(broken).await {
-                tracing::error!(run_id = %broken, reason, "it could not be given back");
-            }
-            Ok(())
-        })
+        let giving_back = self.clone().broke(run_id, error.to_string());
+        Box::pin(giving_back.map(Ok))
     }
 }

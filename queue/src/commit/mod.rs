@@ -139,7 +139,7 @@ impl Committer {
 
     /// Gives a run back whose driver broke: a death is counted, as if its worker had died. Whatever
     /// that driver had committed is in the database by then.
-    pub fn give_back_broken(&self, run_id: Uuid) -> Committing {
+    pub(crate) fn give_back_broken(&self, run_id: Uuid) -> Committing {
         self.lanes.put(encode::broken(run_id))
     }
 }

@@ -32,7 +32,7 @@ pub use drain::Drained;
 pub(crate) use life::Life;
 pub use list::{Member, MemberFilter, MemberPage};
 
-use crate::backend::Backend;
+use crate::backend::{Acknowledgement, Backend};
 use crate::claim;
 use crate::commit::Lanes;
 use crate::detached::Detached;
@@ -148,6 +148,15 @@ impl Worker {
             .take()
             .unwrap_or_else(|| self.life.store.steady_link());
         Backend::new(Arc::clone(&self.life), self.committer(), link, stop)
+    }
+
+    /// Gives back a run whose driver broke where apalis does not see it.
+    pub fn broke(&self, run_id: Uuid, error: String) -> impl Future<Output = ()> + Send + use<> {
+        let acknowledgement = Acknowledgement {
+            life: Arc::clone(&self.life),
+            committer: self.committer(),
+        };
+        acknowledgement.broke(run_id, error)
     }
 
     /// Registers a driver for messages to its run; the receiver yields whenever there may be some

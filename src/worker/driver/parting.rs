@@ -49,9 +49,9 @@ impl Parting {
             Ok(Err(Gone)) => say_dropped(),
             // As when it panics before: whoever takes the run next tries again, and not for ever.
             Err(_) => {
-                tracing::error!("a driver broke; its run is given back");
                 let run_id = driver.state.header.id;
-                driver.context.committer.give_back_broken(run_id).await;
+                let error = "it panicked while its last commit was on its way";
+                driver.context.worker.broke(run_id, error.to_owned()).await;
             }
         }
     }
