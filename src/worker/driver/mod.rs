@@ -6,6 +6,7 @@
 //! committer says that the run is no longer ours, everything is dropped where it stands.
 
 mod children;
+mod effects;
 mod elsewhere;
 mod ending;
 mod flights;
@@ -23,10 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use stepwell_queue::inbox::Word;
+use stepwell_queue::Claimed;
 use stepwell_queue::workflow::PlannedVersion;
-use stepwell_queue::{Actor, Claimed};
-use stepwell_workflow::{BlockedOn, Decision, Effect, Event, Plan, RunState, StepKey};
+use stepwell_workflow::{BlockedOn, Decision, Event, Plan, RunState};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -261,90 +261,6 @@ impl Driver {
         }
         for effect in decision.effects {
             self.act(effect);
-        }
-    }
-
-    /// Does at once what needs no commit, and notes the rest for after it.
-    fn act(&mut self, effect: Effect) {
-        match effect {
-            Effect::Start(attempt) if self.undone.must => self.undone.starts.push(attempt),
-            Effect::Start(attempt) => self.launch(attempt),
-            Effect::Abort(key) => self.abort(key),
-            Effect::Forget(key) => drop(self.forget(key)),
-            Effect::Detach {
-                attempt,
-                queue,
-                once,
-            } => self.put_up(attempt, queue, once),
-            Effect::Recall(key) => self.recall(key),
-            Effect::StartChild {
-                key,
-                run_id,
-                workflow,
-                version,
-                input,
-                wait,
-            } => self.wanted.push_back(Wanted {
-                key,
-                run_id,
-                workflow,
-                version,
-                input,
-                wait,
-            }),
-            Effect::CancelChild { run_id, reason } => {
-                if !self.call_off(run_id) {
-                    self.cancel_child(run_id, reason);
-                }
-            }
-        }
-    }
-
-    /// Leaves a child out that was to begin with the next commit; `false` when it has begun.
-    fn call_off(&mut self, child: uuid::Uuid) -> bool {
-        let to_begin = self.wanted.len() + self.undone.children.len();
-        self.wanted.retain(|wanted| wanted.run_id != child);
-        self.undone.children.retain(|run| run.id != child);
-        self.wanted.len() + self.undone.children.len() < to_begin
-    }
-
-    fn cancel_child(&mut self, run_id: uuid::Uuid, reason: String) {
-        let word = Word::Cancel {
-            reason: Some(reason),
-        };
-        let actor = Actor {
-            name: format!("run:{}", self.origin.run_id),
-            request_id: Some(self.origin.request_id.clone()),
-            traceparent: None,
-        };
-        self.undone.must = true;
-        self.undone.messages.push((run_id, word, actor));
-    }
-
-    fn launch(&mut self, attempt: stepwell_workflow::Attempt) {
-        let steps = &self.context.steps;
-        if let Some(landed) = self.flights.launch(steps, &self.origin, attempt) {
-            self.landed.push_back(landed);
-        }
-    }
-
-    fn abort(&mut self, key: StepKey) {
-        if let Some(agent) = self.forget(key) {
-            self.owe_word(agent);
-        }
-    }
-
-    /// Drops an attempt; returns its agent, if it was calling one.
-    fn forget(&mut self, key: StepKey) -> Option<Arc<str>> {
-        self.undone.starts.retain(|attempt| attempt.key != key);
-        self.landed.retain(|landed| landed.key != key);
-        self.flights.abort(key)
-    }
-
-    /// Notes that an agent is to hear that nobody waits for it.
-    fn owe_word(&mut self, agent: Arc<str>) {
-        if !self.aborted.contains(&agent) {
-            self.aborted.push(agent);
         }
     }
 }
