@@ -1,8 +1,12 @@
 # syntax=docker/dockerfile:1
 # docker build --build-arg STEPWELL_COMMIT="$(git rev-parse --short=12 HEAD)" -t stepwell .
 
-FROM rust:1.95-slim-bookworm AS build
+FROM rust:1.95-bookworm AS build
 WORKDIR /src
+# The allocator is built for pages of a size, and runs where they are smaller: hosts of arm64 have up to 64 KiB.
+RUN if [ "$(uname -m)" = aarch64 ]; then \
+        echo 'env.JEMALLOC_SYS_WITH_LG_PAGE = "16"' >> "$CARGO_HOME/config.toml"; \
+    fi
 # First the dependencies, with sources that are empty: this layer changes when Cargo.lock does.
 COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
 COPY .cargo .cargo

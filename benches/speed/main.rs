@@ -46,7 +46,7 @@ use serde_json::{Value, json};
 
 // As in the product's binary, so that the workers here are what `stepwell worker` is.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
