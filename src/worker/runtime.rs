@@ -176,11 +176,8 @@ impl Runtime {
                 drivers.wait().await;
             });
             tokio::select! {
-                // The backend broke: what it had is dropped, and a new one may do better.
-                () = &mut working => {
-                    stages.dropped.cancel();
-                    Ended::Fenced
-                }
+                // The backend broke: what it had was dropped, and a new one may do better.
+                () = &mut working => Ended::Fenced,
                 () = fenced.cancelled() => {
                     tracing::warn!(%worker_id, "the worker was held for dead: it drops its runs");
                     stop_claiming.cancel();
