@@ -140,20 +140,26 @@ pub enum Effect {
     Recall(StepKey),
     /// Look whether this run can be started, and answer with [`Event::ChildStarted`] or
     /// [`Event::ChildRefused`] before the next commit, which inserts it.
-    StartChild {
-        key: StepKey,
-        run_id: Uuid,
-        workflow: String,
-        version: Option<i32>,
-        input: Arc<Value>,
-        wait: bool,
-    },
+    StartChild(WantedChild),
     /// Put a cancel message into the child's inbox in the same commit; leave the child out where
     /// it was to begin with that commit.
     CancelChild {
         run_id: Uuid,
         reason: String,
     },
+}
+
+/// A child run that a step asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WantedChild {
+    pub key: StepKey,
+    pub run_id: Uuid,
+    pub workflow: String,
+    /// `None`: the one that is active.
+    pub version: Option<i32>,
+    pub input: Arc<Value>,
+    /// Whether the step waits for its end.
+    pub wait: bool,
 }
 
 /// One try of a step, to be made by a worker.

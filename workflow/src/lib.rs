@@ -25,7 +25,7 @@ pub mod validate;
 
 pub use advance::Decision;
 pub use definition::Definition;
-pub use event::{Attempt, Call, Effect, Event, Outcome, Record};
+pub use event::{Attempt, Call, Effect, Event, Outcome, Record, WantedChild};
 pub use failure::Failure;
 pub use plan::Plan;
 pub use snapshot::{RunHeader, StepSnapshot};

@@ -9,35 +9,23 @@ use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Actor, NewRun};
 use stepwell_workflow::snapshot::Parent;
 use stepwell_workflow::validate::Finding;
-use stepwell_workflow::{Failure, StepKey};
-use uuid::Uuid;
+use stepwell_workflow::{Failure, WantedChild};
 
 use super::Driver;
 use crate::worker::context;
-
-/// A child that `advance` asked for.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    pub(crate) key: StepKey,
-    pub(crate) run_id: Uuid,
-    pub(crate) workflow: String,
-    pub(crate) version: Option<i32>,
-    pub(crate) input: Arc<Value>,
-    pub(crate) wait: bool,
-}
 
 /// Findings of an input check that are quoted in a failure: the first ones tell enough.
 const FINDINGS_QUOTED: usize = 3;
 
 impl Driver {
     /// Checks what a child needs and makes the run that is to be; the error says why it cannot be.
-    pub(crate) async fn prepare(&self, wanted: &Wanted) -> Result<NewRun, Failure> {
+    pub(crate) async fn prepare(&self, wanted: &WantedChild) -> Result<NewRun, Failure> {
         let find = || self.context.store.resolve(&wanted.workflow, wanted.version);
         let version = sound(wanted, context::read(find).await)?;
         self.new_run(wanted, &version)
     }
 
-    fn new_run(&self, wanted: &Wanted, version: &PlannedVersion) -> Result<NewRun, Failure> {
+    fn new_run(&self, wanted: &WantedChild, version: &PlannedVersion) -> Result<NewRun, Failure> {
         let header = &self.state.header;
         let input = to_raw_value(&*wanted.input)
             .map_err(|e| Failure::fatal("child_input", e.to_string()))?;
@@ -74,7 +62,7 @@ fn claim(version: &PlannedVersion, input: &Value) -> Option<Claim> {
 
 /// Checks that the workflow can be run with this input.
 fn sound(
-    wanted: &Wanted,
+    wanted: &WantedChild,
     found: Result<Option<PlannedVersion>, stepwell_queue::Error>,
 ) -> Result<PlannedVersion, Failure> {
     let name = &wanted.workflow;

@@ -7,7 +7,6 @@ use stepwell_queue::inbox::Word;
 use stepwell_workflow::{Effect, StepKey};
 
 use super::Driver;
-use super::children::Wanted;
 
 impl Driver {
     /// Does at once what needs no commit, and notes the rest for after it.
@@ -23,21 +22,7 @@ impl Driver {
                 once,
             } => self.put_up(attempt, queue, once),
             Effect::Recall(key) => self.recall(key),
-            Effect::StartChild {
-                key,
-                run_id,
-                workflow,
-                version,
-                input,
-                wait,
-            } => self.wanted.push_back(Wanted {
-                key,
-                run_id,
-                workflow,
-                version,
-                input,
-                wait,
-            }),
+            Effect::StartChild(wanted) => self.wanted.push_back(wanted),
             Effect::CancelChild { run_id, reason } => {
                 if !self.call_off(run_id) {
                     self.cancel_child(run_id, reason);

@@ -26,14 +26,13 @@ use std::time::Duration;
 use chrono::Utc;
 use stepwell_queue::Claimed;
 use stepwell_queue::workflow::PlannedVersion;
-use stepwell_workflow::{BlockedOn, Decision, Event, Plan, RunState};
+use stepwell_workflow::{BlockedOn, Decision, Event, Plan, RunState, WantedChild};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::context::{Context, Gone};
 use super::steps::Origin;
-use children::Wanted;
 use flights::{Flights, Landed};
 use settling::{Sent, Settled};
 use undone::Undone;
@@ -64,7 +63,7 @@ pub(crate) struct Driver {
     landed: VecDeque<Landed>,
     undone: Undone,
     /// Children that steps ask for; each is answered before the next commit.
-    wanted: VecDeque<Wanted>,
+    wanted: VecDeque<WantedChild>,
     /// Agents whose calls were aborted; they are told once the run is over.
     aborted: Vec<Arc<str>>,
     /// The number of the last record that is committed.

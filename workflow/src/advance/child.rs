@@ -14,7 +14,7 @@ use crate::expression::Template;
 use crate::payload;
 use crate::plan::Kind;
 use crate::state::{delta, later, planned};
-use crate::{Effect, Failure, RunState, StepKey, StepStatus};
+use crate::{Effect, Failure, RunState, StepKey, StepStatus, WantedChild};
 
 /// Why a step failed whose child did.
 const CHILD_FAILED: &str = "child_failed";
@@ -50,14 +50,14 @@ impl RunState {
         step.wake_at = None;
         self.take_lane(key);
         turn.must_commit();
-        turn.effect(Effect::StartChild {
+        turn.effect(Effect::StartChild(WantedChild {
             key,
             run_id,
             workflow,
             version,
             input,
             wait,
-        });
+        }));
     }
 
     pub(super) fn child_started(&mut self, turn: &mut Turn<'_>, key: StepKey, child: Uuid) {

@@ -106,7 +106,7 @@ impl<'p> Turn<'p> {
     /// Cancels a child, or leaves it out where it was to start only now.
     pub(super) fn cancel_child(&mut self, child: uuid::Uuid, reason: &str) {
         let starts_it =
-            |e: &Effect| matches!(e, Effect::StartChild { run_id, .. } if *run_id == child);
+            |e: &Effect| matches!(e, Effect::StartChild(wanted) if wanted.run_id == child);
         match self.decision.effects.iter().position(starts_it) {
             Some(at) => {
                 self.decision.effects.remove(at);

@@ -22,12 +22,9 @@ impl Driver {
         let asked = decision.effects.iter().enumerate();
         let (at, key, child_run_id, is_refused) = asked
             .filter_map(|(at, effect)| match effect {
-                Effect::StartChild {
-                    key,
-                    run_id,
-                    workflow,
-                    ..
-                } => Some((at, *key, *run_id, workflow == "refused")),
+                Effect::StartChild(child) => {
+                    Some((at, child.key, child.run_id, child.workflow == "refused"))
+                }
                 _ => None,
             })
             .find(|(_, _, child, _)| !answered.contains(child))?;
@@ -55,8 +52,8 @@ fn join(decision: &mut Decision, next: Decision) {
     for effect in next.effects {
         let called_off = |begun: &Effect| match (begun, &effect) {
             (Effect::Start(attempt), Effect::Abort(key)) => attempt.key == *key,
-            (Effect::StartChild { run_id, .. }, Effect::CancelChild { run_id: child, .. }) => {
-                run_id == child
+            (Effect::StartChild(wanted), Effect::CancelChild { run_id, .. }) => {
+                wanted.run_id == *run_id
             }
             (Effect::Detach { attempt, .. }, Effect::Recall(key)) => attempt.key == *key,
             _ => false,

@@ -12,7 +12,7 @@ use crate::plan::Delivery;
 use crate::state::{name_of, planned};
 use crate::{
     Attempt, Decision, Effect, Event, Failure, Plan, Record, RunHeader, RunState, RunStatus,
-    StepKey, StepStatus, Time,
+    StepKey, StepStatus, Time, WantedChild,
 };
 
 pub(super) struct Driver {
@@ -129,7 +129,7 @@ impl Driver {
             || decision
                 .effects
                 .iter()
-                .any(|e| matches!(e, Effect::StartChild { .. } | Effect::Detach { .. }));
+                .any(|e| matches!(e, Effect::StartChild(_) | Effect::Detach { .. }));
         assert!(decision.commit_first || !for_another, "after {shown}");
         let dies = std::mem::replace(&mut self.dies, Dies::Not);
         if dies == Dies::BeforeCommit {
@@ -145,7 +145,7 @@ impl Driver {
         for effect in effects {
             let in_commit = matches!(
                 effect,
-                Effect::StartChild { .. }
+                Effect::StartChild(_)
                     | Effect::CancelChild { .. }
                     | Effect::Detach { .. }
                     | Effect::Recall(_)
@@ -215,9 +215,9 @@ impl Driver {
                 assert!(recalled.is_some(), "what is recalled is made elsewhere");
                 self.aborted.push(name_of(&self.plan, key));
             }
-            Effect::StartChild {
+            Effect::StartChild(WantedChild {
                 key, run_id, wait, ..
-            } => {
+            }) => {
                 assert_eq!(run_id.get_version_num(), 7);
                 if wait {
                     let twice = self.store.children.insert(run_id, key);
