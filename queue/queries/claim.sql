@@ -61,4 +61,4 @@ select now() as "now!", clock_timestamp() - statement_timestamp() as "took!",
        r.parent_id as "parent_id?", r.parent_step as "parent_step?", r.parent_item as "parent_item?",
        r.parent_generation as "parent_generation?", r.request_id, r.traceparent
 from (select) as once
-left join (leased l left join stepwell.run r on r.id = l.run_id) on true
+left join (leased l left join stepwell.run r on r.id = any (array[l.run_id])) on true

@@ -17,9 +17,9 @@ changed as materialized (
                  unnest($39::text[]) as cancel_reason, unnest($40::int[]) as consumed, unnest($41::int[]) as added,
                  unnest($42::timestamptz[]) as wake_at, unnest($43::text[]) as blocked_on,
                  unnest($44::boolean[]) as paused, unnest($45::smallint[]) as deaths) as d
-    join stepwell.job j on j.run_id = d.run_id
+    join stepwell.job j on j.run_id = any (array[d.run_id])
     where d.turn = 'told' or j.worker_id = o.id
-    order by j.run_id
+    order by d.run_id
     for update of j
 ),
 steps as (
@@ -49,7 +49,7 @@ known_steps as (
                  unnest($55::text[]) as error, unnest($56::timestamptz[]) as started_at,
                  unnest($57::timestamptz[]) as finished_at, unnest($58::timestamptz[]) as wake_at,
                  unnest($59::uuid[]) as child_run_id) as s
-    where t.run_id = s.run_id and t.step = s.step and t.item = s.item and t.generation = s.generation
+    where t.run_id = any (array[s.run_id]) and t.step = s.step and t.item = s.item and t.generation = s.generation
     returning t.run_id
 ),
 records as (
@@ -66,7 +66,7 @@ records as (
 consumed as (
     delete from stepwell.inbox i
     using owner o, unnest($60::bigint[]) as c (id)
-    where i.id = c.id
+    where i.id = any (array[c.id])
 ),
 -- A message for a run that is over by now has nobody to go to.
 told as (
@@ -100,13 +100,13 @@ moved as (
             when c.sequence > 0 then c.sequence
             else greatest(j.sequence, (select max(a.sequence) from stepwell.audit a where a.entity_id = j.run_id)) end
     from changed c
-    where j.run_id = c.run_id and c.turn <> 'finished'
+    where j.run_id = any (array[c.run_id]) and c.turn <> 'finished'
     returning j.run_id, j.queue, j.state, c.turn
 ),
 gone as (
     delete from stepwell.job j
     using changed c
-    where c.turn = 'finished' and j.run_id = c.run_id
+    where c.turn = 'finished' and j.run_id = any (array[c.run_id])
     returning c.*, j.awaited, j.messages, j.started_at as begun_at
 ),
 over as (
@@ -115,16 +115,17 @@ over as (
         started_at = coalesce(g.begun_at, g.started_at), finished_at = g.finished_at,
         cancelled_by = g.cancelled_by, cancel_reason = g.cancel_reason, sequence = g.sequence
     from gone g
-    where r.id = g.run_id and r.generation = g.generation and r.status = 'pending'
+    where r.id = any (array[g.run_id]) and r.generation = g.generation and r.status = 'pending'
     returning r.id, r.workflow_id, r.dedupe_key
 ),
 freed as (
     delete from stepwell.dedupe d using over o
-    where o.dedupe_key is not null and d.workflow_id = o.workflow_id and d.key = o.dedupe_key and d.run_id = o.id
+    where o.dedupe_key is not null and d.workflow_id = any (array[o.workflow_id])
+      and d.key = o.dedupe_key and d.run_id = o.id
 ),
 unread as (
     delete from stepwell.inbox i using gone g
-    where g.messages > 0 and i.run_id = g.run_id and i.id <> all ($60)
+    where g.messages > 0 and i.run_id = any (array[g.run_id]) and i.id <> all ($60)
 )
 select exists (select from owner) as "owned!",
        (select count(*) from over) as "finished!",

@@ -13,12 +13,12 @@ kept as (
     update stepwell.job j
     set started_at = coalesce(j.started_at, c.started_at), sequence = greatest(j.sequence, c.sequence)
     from changed c
-    where c.turn = 'kept' and j.run_id = c.run_id and j.worker_id = $1
+    where c.turn = 'kept' and j.run_id = any (array[c.run_id]) and j.worker_id = $1
 ),
 gone as (
     delete from stepwell.job j
     using changed c
-    where c.turn = 'finished' and j.run_id = c.run_id and j.worker_id = $1
+    where c.turn = 'finished' and j.run_id = any (array[c.run_id]) and j.worker_id = $1
     returning c.*, j.awaited, j.messages, j.started_at as begun_at
 ),
 over as (
@@ -27,16 +27,17 @@ over as (
         started_at = coalesce(g.begun_at, g.started_at), finished_at = g.finished_at,
         cancelled_by = g.cancelled_by, cancel_reason = g.cancel_reason, sequence = g.sequence
     from gone g
-    where r.id = g.run_id and r.generation = g.generation and r.status = 'pending'
+    where r.id = any (array[g.run_id]) and r.generation = g.generation and r.status = 'pending'
     returning r.id, r.workflow_id, r.dedupe_key
 ),
 freed as (
     delete from stepwell.dedupe d using over o
-    where o.dedupe_key is not null and d.workflow_id = o.workflow_id and d.key = o.dedupe_key and d.run_id = o.id
+    where o.dedupe_key is not null and d.workflow_id = any (array[o.workflow_id])
+      and d.key = o.dedupe_key and d.run_id = o.id
 ),
 unread as (
     delete from stepwell.inbox i using gone g
-    where g.messages > 0 and i.run_id = g.run_id
+    where g.messages > 0 and i.run_id = any (array[g.run_id])
 )
 select (select count(*) from over) as "finished!",
        array(select run_id from gone where awaited) as "ended!"

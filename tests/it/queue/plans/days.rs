@@ -1,5 +1,6 @@
 //! The plans of statements about one day's runs, in a database that is as new as can be. A connection keeps
-//! the plans that it makes then for as long as it lives, so they must suit a million rows.
+//! the plans that it makes then for as long as it lives, so they must suit a million rows. And whenever an ANALYZE
+//! finds a table empty, as that of jobs is when all is done, plans are made for that until the next one.
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
@@ -23,6 +24,14 @@ async fn plans_for_empty_tables_look_rows_up_one_by_one_in_the_day_alone() {
     let day = today(&world).await;
     let mut steady = PgConnection::connect(&world.db.url).await.unwrap();
     steady.execute(STEADY).await.unwrap();
+    check_all(&mut steady, &day).await;
+    world.db.run("vacuum analyze").await;
+    check_all(&mut steady, &day).await;
+    steady.close().await.unwrap();
+    world.end().await;
+}
+
+async fn check_all(steady: &mut PgConnection, day: &str) {
     for name in [
         "claim.sql",
         "run_headers.sql",
@@ -32,9 +41,9 @@ async fn plans_for_empty_tables_look_rows_up_one_by_one_in_the_day_alone() {
         "commit.sql",
     ] {
         let written = query(name);
-        let plan = explain(&mut steady, &named(&written, &day), &[]).await;
+        let plan = explain(steady, &named(&written, day), &[]).await;
         assert!(plan.contains(&format!("_{day} ")), "{name}: {plan}");
-        let whole = explain(&mut steady, &written, &[]).await;
+        let whole = explain(steady, &written, &[]).await;
         assert!(
             whole.contains("run_default") || whole.contains("step_default"),
             "{name}: {whole}"
@@ -44,7 +53,7 @@ async fn plans_for_empty_tables_look_rows_up_one_by_one_in_the_day_alone() {
                 let strays = plan
                     .lines()
                     .filter(|line| line.contains(&format!(" {table}_{other}")));
-                let strays: Vec<_> = strays.filter(|line| !line.contains(&day)).collect();
+                let strays: Vec<_> = strays.filter(|line| !line.contains(day)).collect();
                 assert!(strays.is_empty(), "{name} opens {strays:?}\n{plan}");
             }
         }
@@ -53,14 +62,15 @@ async fn plans_for_empty_tables_look_rows_up_one_by_one_in_the_day_alone() {
             assert!(!plan.contains("Materialize"), "{name}: {plan}");
             let lines: Vec<_> = plan.lines().collect();
             for pair in lines.windows(2) {
-                let by_key = pair[0].contains("_pkey on ");
+                let by_key = ["_pkey on ", "inbox_run on "];
+                let by_key = by_key.iter().any(|index| pair[0].contains(index));
                 assert!(
                     !by_key || pair[1].contains("Index Cond: ("),
                     "{name}: {plan}"
                 );
+                let message = pair[1].contains("Index Cond: (id = ANY (ARRAY[c.id]))");
+                assert!(!message || pair[0].contains("inbox_pkey"), "{name}: {plan}");
             }
         }
     }
-    steady.close().await.unwrap();
-    world.end().await;
 }
