@@ -102,6 +102,7 @@ impl Lane {
             biased;
             _turn = planning.lock() => warm_up(life, &mut link, Usual::Jobs).await,
             () = self.arrived.notified() => {}
+            () = life.ended.cancelled() => {}
         }
         let mut unplanned = vec![Usual::Lean, Usual::Steps];
         loop {
