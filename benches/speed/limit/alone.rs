@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::rows::{ENQUEUE, LAST, STEP, begin, claim, connect, ids, register};
+use super::rows::{self, LAST, begin, claim, connect, go_on, ids, register};
 use crate::figures::Figures;
 use crate::scene::{Scene, Stage};
 use crate::workloads::CHAIN_STEPS;
@@ -40,12 +40,8 @@ pub(crate) async fn measure(stage: &Stage, samples: usize, figures: &mut Figures
 /// Starts a run.
 pub(super) async fn enqueue(connection: &mut PgConnection) -> Uuid {
     let run = Uuid::now_v7();
-    let enqueue = sqlx::query(ENQUEUE)
-        .bind([run])
-        .bind(ids(1))
-        .bind(Uuid::now_v7())
-        .bind(i32::try_from(CHAIN_STEPS).unwrap());
-    enqueue.execute(connection).await.unwrap();
+    let steps = i32::try_from(CHAIN_STEPS).unwrap();
+    rows::enqueue(connection, &[run], Uuid::now_v7(), steps).await;
     run
 }
 
@@ -56,12 +52,7 @@ pub(super) async fn carry_out(connection: &mut PgConnection, worker: Uuid, run: 
     let steps = i16::try_from(CHAIN_STEPS).unwrap();
     begin(connection, worker, &[run]).await;
     for step in 1..steps - 1 {
-        let step = sqlx::query(STEP)
-            .bind([run])
-            .bind(ids(1))
-            .bind(step)
-            .bind(worker);
-        step.execute(&mut *connection).await.unwrap();
+        go_on(connection, worker, &[run], step).await;
     }
     let last = sqlx::query(LAST)
         .bind(run)

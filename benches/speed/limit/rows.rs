@@ -10,14 +10,14 @@ use uuid::Uuid;
 use crate::scene::Scene;
 
 /// $1 runs, $2 ids of records, $3 workflow, $4 steps of each.
-pub(super) const ENQUEUE: &str = r#"with new as materialized (select * from unnest($1::uuid[], $2::uuid[]) as n (id, audit_id)),
+const ENQUEUE: &str = r#"with new as materialized (select * from unnest($1::uuid[], $2::uuid[]) as n (id, audit_id)),
     runs as (insert into stepwell.run (id, workflow_id, workflow_name, version, queue, steps_total, input, triggered_by, created_at)
              select id, $3, 'bench', 1, 'default', $4, '{"user": "Ada"}', 'bench', now() from new),
     jobs as (insert into stepwell.job (run_id, queue, state) select id, 'default', 'ready' from new)
     insert into stepwell.audit (id, entity_type, entity_id, sequence, action, after, actor)
     select audit_id, 'run', id, 1, 'run.created', '"pending"', 'bench' from new"#;
 /// $1 worker, $2 the last run that this connection has claimed, $3 how many. Gives runs and their input.
-pub(super) const CLAIM: &str = r#"with due as materialized (
+const CLAIM: &str = r#"with due as materialized (
         select ctid as place from stepwell.job
         where state = 'ready' and queue = 'default' and (rank, run_id) > (0, $2)
         order by rank, run_id limit $3 for update skip locked),
@@ -36,7 +36,7 @@ const FIRST: &str = r#"with owner as materialized (select id from stepwell.worke
         (audit_id, 'step', 3, 's0', 'step.completed', '"running"', '"completed"', '{"attempt":1}'))
         as a (id, about, sequence, step, action, before, after, detail)"#;
 /// A later step. $1 runs, $2 ids of records, $3 step, $4 worker.
-pub(super) const STEP: &str = r#"with owner as materialized (select id from stepwell.worker where id = $4 for key share),
+const STEP: &str = r#"with owner as materialized (select id from stepwell.worker where id = $4 for key share),
     new as materialized (select * from unnest($1::uuid[], $2::uuid[]) as n (id, audit_id)),
     steps as (insert into stepwell.step (run_id, worker_id, started_at, finished_at, generation, status, step, attempt, max_attempts, name, kind, input, output)
               select new.id, owner.id, now(), now(), 1, 'completed', $3, 1, 3, 's' || $3, 'task', '{}', 'null' from new, owner)
@@ -44,7 +44,7 @@ pub(super) const STEP: &str = r#"with owner as materialized (select id from step
     select new.audit_id, 'step', new.id, $3 + 3, 's' || $3, 'step.completed', '"running"', '"completed"', '{"attempt":1}', 'worker:' || $4
     from new, owner"#;
 /// $1 runs, $2 ids of records, $3 worker, $4 number of the record.
-pub(super) const FINISH: &str = r#"with new as materialized (select * from unnest($1::uuid[], $2::uuid[]) as n (id, audit_id)),
+const FINISH: &str = r#"with new as materialized (select * from unnest($1::uuid[], $2::uuid[]) as n (id, audit_id)),
     gone as (delete from stepwell.job j using new where j.run_id = new.id and j.worker_id = $3 returning j.run_id),
     over as (update stepwell.run r set status = 'completed', output = 'null', started_at = now(), finished_at = now()
              from gone where r.id = gone.run_id)
@@ -104,6 +104,21 @@ pub(super) async fn claim(
     claimed.into_iter().map(|(run, _)| run).collect()
 }
 
+/// Starts these runs, of so many steps each.
+pub(super) async fn enqueue(
+    connection: &mut PgConnection,
+    runs: &[Uuid],
+    workflow: Uuid,
+    steps: i32,
+) {
+    let enqueue = sqlx::query(ENQUEUE)
+        .bind(runs)
+        .bind(ids(runs.len()))
+        .bind(workflow)
+        .bind(steps);
+    enqueue.execute(connection).await.unwrap();
+}
+
 /// Writes the first step of these runs.
 pub(super) async fn begin(connection: &mut PgConnection, worker: Uuid, runs: &[Uuid]) {
     let first = sqlx::query(FIRST)
@@ -112,6 +127,31 @@ pub(super) async fn begin(connection: &mut PgConnection, worker: Uuid, runs: &[U
         .bind(ids(runs.len()))
         .bind(worker);
     first.execute(connection).await.unwrap();
+}
+
+/// Writes a later step of these runs.
+pub(super) async fn go_on(connection: &mut PgConnection, worker: Uuid, runs: &[Uuid], step: i16) {
+    let step = sqlx::query(STEP)
+        .bind(runs)
+        .bind(ids(runs.len()))
+        .bind(step)
+        .bind(worker);
+    step.execute(connection).await.unwrap();
+}
+
+/// Ends these runs; `sequence` is the number of the record.
+pub(super) async fn finish(
+    connection: &mut PgConnection,
+    worker: Uuid,
+    runs: &[Uuid],
+    sequence: i64,
+) {
+    let finish = sqlx::query(FINISH)
+        .bind(runs)
+        .bind(ids(runs.len()))
+        .bind(worker)
+        .bind(sequence);
+    finish.execute(connection).await.unwrap();
 }
 
 /// So many new ids.
