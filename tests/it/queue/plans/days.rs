@@ -70,6 +70,8 @@ async fn check_all(steady: &mut PgConnection, day: &str) {
                 );
                 let message = pair[1].contains("Index Cond: (id = ANY (ARRAY[c.id]))");
                 assert!(!message || pair[0].contains("inbox_pkey"), "{name}: {plan}");
+                let run = pair[1].contains("Index Cond: (id = ANY (ARRAY[");
+                assert!(!run || pair[0].contains("_pkey on "), "{name}: {plan}");
             }
         }
     }
