@@ -9,7 +9,7 @@ chosen as materialized (
     select d.run_id, d.step, d.item
     from stepwell.detached d
     where d.kind = 'queue' and d.lane = any ($3) and d.worker_id is null
-      and not exists (select from stepwell.job j where j.run_id = d.run_id and j.paused)
+      and not coalesce((select j.paused from stepwell.job j where j.run_id = any (array[d.run_id])), false)
       and not exists (select from stepwell.queue q where q.name = d.lane and q.paused_at is not null)
     order by d.due_at
     limit $4
@@ -19,7 +19,7 @@ taken as (
     update stepwell.detached d
     set worker_id = o.id, lease = d.lease + 1
     from chosen c, owner o
-    where d.run_id = c.run_id and d.step = c.step and d.item = c.item
+    where d.run_id = any (array[c.run_id]) and d.step = c.step and d.item = c.item
     returning d.*
 )
 select exists (select from owner) as "owned!",

@@ -6,7 +6,7 @@ with due as materialized (
     from stepwell.detached d
     where d.kind = 'external' and d.lane = $1 and d.worker_id is null and d.due_at <= clock_timestamp()
       and not (d.once and d.lease > 0)
-      and not exists (select from stepwell.job j where j.run_id = d.run_id and j.paused)
+      and not coalesce((select j.paused from stepwell.job j where j.run_id = any (array[d.run_id])), false)
     order by d.due_at
     limit $2
     for update of d skip locked
@@ -19,6 +19,6 @@ chosen as (
 update stepwell.detached d
 set lease = d.lease + 1, holder = $3, due_at = clock_timestamp() + make_interval(secs => $4::float8)
 from chosen c
-where d.run_id = c.run_id and d.step = c.step and d.item = c.item
+where d.run_id = any (array[c.run_id]) and d.step = c.step and d.item = c.item
 returning d.run_id, d.step, d.item, d.generation, d.attempt, d.lease, d.name, d.workflow, d.due_at,
           d.call::text as "call!"

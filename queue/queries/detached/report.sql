@@ -1,7 +1,7 @@
 -- What attempts came to that were made elsewhere becomes messages to their runs. Only what the worker
 -- still holds counts: a row that is gone was recalled. $2: the epoch of a worker that speaks for itself;
 -- null: the rescuer speaks for one that is marked dead. Jobs are locked first and in order, as a commit
--- does it.
+-- does it. `any ($3)` bounds what is read where a plan was made for tables that seemed empty.
 with owner as materialized (
     select id, 'worker:' || id as actor from stepwell.worker
     where id = $1 and ($2::int is null or epoch = $2 and status in ('alive', 'draining'))
@@ -20,8 +20,8 @@ jobs as materialized (
 done as (
     delete from stepwell.detached d
     using told t, owner o, jobs j
-    where d.run_id = t.run_id and d.step = t.step and d.item = t.item and d.generation = t.generation
-      and d.attempt = t.attempt and d.worker_id = o.id and j.run_id = d.run_id
+    where d.run_id = any ($3) and d.run_id = t.run_id and d.step = t.step and d.item = t.item
+      and d.generation = t.generation and d.attempt = t.attempt and d.worker_id = o.id and j.run_id = d.run_id
     returning d.run_id, d.request_id, t.payload, o.actor
 ),
 put as (
@@ -35,7 +35,7 @@ moved as (
         run_at = null,
         blocked_on = null
     from (select run_id, count(*)::int as count from done group by run_id) as n
-    where j.run_id = n.run_id
+    where j.run_id = any (array[n.run_id])
     returning j.run_id, j.queue, j.state
 )
 select exists (select from owner) as "owned!",

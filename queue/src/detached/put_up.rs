@@ -96,7 +96,7 @@ pub(crate) async fn write(
                  delete from stepwell.detached d
                  using (select unnest($1::uuid[]) as run_id, unnest($2::smallint[]) as step,
                                unnest($3::int[]) as item) as r
-                 where d.run_id = r.run_id and d.step = r.step and d.item = r.item
+                 where d.run_id = any ($1) and d.run_id = r.run_id and d.step = r.step and d.item = r.item
                    and d.run_id <> all ($4))
              delete from stepwell.detached where run_id = any ($4)",
             &runs,
