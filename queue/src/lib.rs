@@ -56,6 +56,7 @@ pub mod server;
 pub mod store;
 pub mod subscription;
 mod text;
+mod timeline;
 pub mod token;
 pub mod worker;
 pub mod workflow;

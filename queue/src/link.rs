@@ -1,5 +1,6 @@
 //! A connection that one loop owns. It is made when it is needed, and forgotten when it breaks.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -7,6 +8,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::Error;
 use crate::prompt::is_prompt;
+use crate::timeline::Timeline;
 
 /// How long a connection may take to open: beyond it, the host is held to be away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,6 +63,8 @@ pub(crate) struct Link {
     used_at: Instant,
     /// Whether the connection sends small writes at once, once that was looked at.
     prompt: Option<bool>,
+    /// Where it must lead to, for a worker.
+    timeline: Option<Arc<Timeline>>,
 }
 
 impl Link {
@@ -70,7 +74,14 @@ impl Link {
             connection: None,
             used_at: Instant::now(),
             prompt: None,
+            timeline: None,
         }
+    }
+
+    /// Opens it on this timeline alone.
+    pub(crate) fn on(mut self, timeline: &Arc<Timeline>) -> Self {
+        self.timeline = Some(Arc::clone(timeline));
+        self
     }
 
     /// Returns the connection, opening it if there is none.
@@ -85,15 +96,21 @@ impl Link {
         }
         self.used_at = Instant::now();
         if self.connection.is_none() {
-            let opened = tokio::time::timeout(CONNECT_TIMEOUT, self.options.connect())
-                .await
-                .map_err(|_| timed_out("connecting"))??;
-            self.connection = Some(opened);
+            let opened = tokio::time::timeout(CONNECT_TIMEOUT, self.open()).await;
+            self.connection = Some(opened.map_err(|_| timed_out("connecting"))??);
             self.prompt = None;
         }
         self.connection
             .as_mut()
             .ok_or_else(|| Error::Unavailable(sqlx::Error::WorkerCrashed))
+    }
+
+    async fn open(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut opened = self.options.connect().await?;
+        if let Some(timeline) = &self.timeline {
+            timeline.check(&mut opened).await?;
+        }
+        Ok(opened)
     }
 
     /// Returns the connection, and whether it sends small writes at once.

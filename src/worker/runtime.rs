@@ -3,8 +3,8 @@
 //! It ends in stages. Asked to stop, it claims nothing more and begins nothing more; what is in
 //! flight may end. After the grace period what is still in flight is given back, and the attempt
 //! does not count. Then the worker retires, and others go on with its runs at once. A worker that
-//! the database held for dead drops all its runs where they stand and registers anew. Events go out
-//! ([`delivery`]) as long as the worker works.
+//! the database held for dead, or that outlived some of what it had committed, drops all its runs
+//! where they stand and registers anew. Events go out ([`delivery`]) as long as the worker works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,7 +179,7 @@ impl Runtime {
                 // The backend broke: what it had was dropped, and a new one may do better.
                 () = &mut working => Ended::Fenced,
                 () = fenced.cancelled() => {
-                    tracing::warn!(%worker_id, "the worker was held for dead: it drops its runs");
+                    tracing::warn!(%worker_id, "the worker drops its runs, which others may have by now");
                     stop_claiming.cancel();
                     stages.dropped.cancel();
                     working.await;

@@ -95,7 +95,7 @@ impl Lane {
     }
 
     async fn run(&self, life: &Arc<Life>, planning: &tokio::sync::Mutex<()>) {
-        let mut link = life.store.steady_link();
+        let mut link = life.steady_link();
         // What a backlog needs is planned at once, by one lane after the other, so that a claim that is under way
         // keeps a core; the rest while nobody waits.
         tokio::select! {

@@ -39,7 +39,7 @@ pub struct Detached {
 
 impl Detached {
     pub(crate) fn new(life: Arc<Life>) -> Self {
-        let link = life.store.link();
+        let link = life.steady_link();
         Self { life, link }
     }
 

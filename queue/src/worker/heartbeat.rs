@@ -15,7 +15,7 @@ const FIRST_BEAT: Duration = Duration::from_secs(1);
 
 /// Beats until the worker retires or is fenced.
 pub(super) async fn run(life: Arc<Life>) {
-    let mut link = life.store.link();
+    let mut link = life.link();
     let mut backoff = Backoff::new();
     // When the database was away, everybody was silent. The others get time to be heard again
     // before we call them dead.

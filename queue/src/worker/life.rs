@@ -1,5 +1,6 @@
 //! What the loops of one worker share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
 
 use stepwell_workflow::Time;
@@ -13,8 +14,10 @@ use super::held::{Held, Makes};
 use super::takings::Takings;
 use super::watch::Watchers;
 use crate::commit::Committed;
+use crate::link::Link;
 use crate::listen::Hint;
 use crate::text::clean;
+use crate::timeline::Timeline;
 use crate::{Error, Store};
 
 /// No run of this worker waits for a time.
@@ -51,6 +54,7 @@ pub(crate) struct Life {
     /// Counts the heartbeats that went well.
     pub(crate) beats: watch::Sender<u64>,
     pub(crate) fenced: CancellationToken,
+    pub(super) timeline: Arc<Timeline>,
     pub(crate) draining: CancellationToken,
     /// The worker retires: its loops end.
     pub(crate) ended: CancellationToken,
@@ -59,6 +63,7 @@ pub(crate) struct Life {
 
 impl Life {
     pub(super) fn new(id: Uuid, store: Store, options: WorkerOptions) -> Self {
+        let fenced = CancellationToken::new();
         Self {
             id,
             store,
@@ -77,11 +82,22 @@ impl Life {
             woken: Notify::new(),
             wake_at_micros: AtomicI64::new(NEVER),
             beats: watch::Sender::new(0),
-            fenced: CancellationToken::new(),
+            timeline: Arc::new(Timeline::new(fenced.clone())),
+            fenced,
             draining: CancellationToken::new(),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// A connection for a loop with ordinary statements.
+    pub(crate) fn link(&self) -> Link {
+        self.store.link().on(&self.timeline)
+    }
+
+    /// A connection for a loop with hot statements.
+    pub(crate) fn steady_link(&self) -> Link {
+        self.store.steady_link().on(&self.timeline)
     }
 
     /// Takes note of a commit: which runs are no longer held, and what to do about an unknown one.

@@ -92,7 +92,7 @@ impl Store {
             ..options
         };
         let life = Arc::new(Life::new(id, self.clone(), options));
-        let mut claims = self.steady_link();
+        let mut claims = life.steady_link();
         let lanes = Arc::new(Lanes::new());
         let entering = async {
             let partitioned = life.enter().await?;
@@ -144,9 +144,7 @@ impl Worker {
     #[must_use]
     pub fn backend(&self, stop: CancellationToken) -> Backend {
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        let link = claims
-            .take()
-            .unwrap_or_else(|| self.life.store.steady_link());
+        let link = claims.take().unwrap_or_else(|| self.life.steady_link());
         Backend::new(Arc::clone(&self.life), self.committer(), link, stop)
     }
 
@@ -172,7 +170,7 @@ impl Worker {
         Detached::new(Arc::clone(&self.life))
     }
 
-    /// Cancelled when the database holds this worker for dead: every driver must drop its run, and
+    /// Cancelled when the database holds this worker for dead, or lost some of what it did: every driver must drop its run, and
     /// the process registers anew.
     #[must_use]
     pub fn fenced(&self) -> CancellationToken {
@@ -208,7 +206,8 @@ impl Worker {
         life.ended.cancel();
         life.tasks.close();
         let _ = tokio::time::timeout(LOOPS_END, life.tasks.wait()).await;
-        if life.fenced.is_cancelled() {
+        // On another timeline the row may be that of a worker that lives, and its jobs would wait for its silence.
+        if life.fenced.is_cancelled() && !life.timeline.was_left() {
             return;
         }
         if let Err(error) = life.leave().await {

@@ -16,7 +16,7 @@ use crate::listen::Hint;
 
 /// Waits for doubts and clears them, until the worker retires or is fenced.
 pub(super) async fn run(life: Arc<Life>) {
-    let mut link = life.store.link();
+    let mut link = life.link();
     let mut backoff = Backoff::new();
     loop {
         tokio::select! {

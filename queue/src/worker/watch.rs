@@ -52,7 +52,7 @@ impl Watchers {
 /// Passes on hints, and polls, until the worker retires.
 pub(super) async fn run(life: Arc<Life>) {
     let mut hints = life.store.hints();
-    let mut link = life.store.steady_link();
+    let mut link = life.steady_link();
     let mut poll_at = tokio::time::Instant::now() + jittered(POLL);
     loop {
         tokio::select! {

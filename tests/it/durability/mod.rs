@@ -2,6 +2,7 @@
 
 mod away;
 mod embedded;
+mod failover;
 mod fence;
 mod killed;
 mod migrations;

@@ -129,6 +129,8 @@ impl Server {
                 "synchronous_commit=on",
                 "-c",
                 "full_page_writes=on",
+                "-c",
+                "restore_command=false",
             ])
             .args(self.settings.iter().flat_map(|setting| ["-c", *setting]))
             .stdin(Stdio::null())
@@ -173,6 +175,31 @@ impl Server {
         }
     }
 
+    /// Keeps what it has now, as a replica that hears of nothing later. Nothing may run.
+    pub(crate) fn copy(&self) {
+        let copied = self
+            .command(Path::new("cp"))
+            .arg("-a")
+            .args([self.data(), self.replica()])
+            .status()
+            .unwrap();
+        assert!(copied.success(), "{copied}");
+    }
+
+    /// Kills the server and starts what [`Self::copy`] kept in its place, as a promoted replica.
+    pub(crate) fn fail_over(&mut self) {
+        self.kill();
+        fs::remove_dir_all(self.data()).unwrap();
+        fs::rename(self.replica(), self.data()).unwrap();
+        // It finds no more WAL than it has, and begins a timeline of its own.
+        let signal = self.data().join("recovery.signal");
+        fs::write(&signal, "").unwrap();
+        if let Some((uid, gid)) = self.owner {
+            chown(&signal, Some(uid), Some(gid)).unwrap();
+        }
+        self.launch();
+    }
+
     /// The address of one of its databases.
     pub(crate) fn url(&self, database: &str) -> String {
         format!(
@@ -192,12 +219,21 @@ impl Server {
         self.directory.join("processes")
     }
 
+    fn replica(&self) -> PathBuf {
+        self.directory.join("replica")
+    }
+
     fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
 
     fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(bin().join(name));
+        self.command(&bin().join(name))
+    }
+
+    /// Who runs it owns the data.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(&self.directory);
         if let Some((uid, gid)) = self.owner {
             command.uid(uid).gid(gid);
