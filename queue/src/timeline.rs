@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 
+use crate::error::{Fault, sql_state};
+
 /// The timeline of one registration: that of its first connection.
 #[derive(Debug)]
 pub(crate) struct Timeline {
@@ -45,7 +47,9 @@ impl Timeline {
         let now = match looked {
             Ok(Some(now)) => now,
             Ok(None) => return Err(refused("the server is a replica")),
-            Err(sqlx::Error::Database(_)) => return Ok(()),
+            Err(error) if sql_state(&error).is_some() && Fault::of(&error) == Fault::Guilty => {
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         let begun_on = self.begun_on.get_or_init(|| now.clone());
