@@ -188,7 +188,7 @@ begin
         returning p.workflow_id, p.key
     ),
     unread as (
-        delete from stepwell.inbox i using gone g where g.messages > 0 and i.run_id = any (array[g.run_id])
+        delete from stepwell.inbox i using gone g where g.messages > 0 and i.run_id = g.run_id
     ),
     written as (
         insert into stepwell.audit
@@ -206,7 +206,7 @@ begin
             run_at = null,
             blocked_on = null
         from over o
-        where j.run_id = any (array[o.parent_id])
+        where j.run_id = o.parent_id
         returning j.run_id, j.queue, j.state, o.id as child_id, o.parent_step, o.parent_item
     ),
     told as (
