@@ -1,7 +1,8 @@
 -- Takes idempotency and dedupe keys for new runs, before the runs are written in the same
 -- transaction. A run whose keys are all new is admitted; one that finds a key taken takes none.
 -- The caller gives each key once. A key taken between our snapshot and our insert leaves its row
--- out of `keyed` or `held`: the caller then rolls back and asks again.
+-- out of `keyed` or `held`: the caller then rolls back and asks again. What is taken is asked by scalar subqueries:
+-- by `not exists`, Postgres goes through all keys for each run where an ANALYZE found none.
 with new as materialized (
     select *
     from (select unnest($1::int[]) as place, unnest($2::uuid[]) as id, unnest($3::uuid[]) as workflow_id,
@@ -11,8 +12,8 @@ with new as materialized (
 ),
 free as materialized (
     select * from new n
-    where not exists (select from stepwell.idempotency i where i.scope = n.scope and i.key = n.key)
-      and not exists (select from stepwell.dedupe d where d.workflow_id = n.workflow_id and d.key = n.dedupe_key)
+    where (select true from stepwell.idempotency i where i.scope = n.scope and i.key = n.key) is null
+      and (select true from stepwell.dedupe d where d.workflow_id = n.workflow_id and d.key = n.dedupe_key) is null
 ),
 keyed as (
     insert into stepwell.idempotency (scope, key, fingerprint, status, location, body)

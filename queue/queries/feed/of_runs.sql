@@ -15,5 +15,5 @@ cross join lateral (
     order by t.sequence
     limit $4
 ) as a
-left join stepwell.run r on r.id = w.run_id
+left join stepwell.run r on r.id = any (array[w.run_id])
 order by w.run_id, w.after, a.sequence

@@ -64,7 +64,9 @@ async fn check_all(steady: &mut PgConnection, day: &str) {
         }
     }
     for name in [
+        "reserve.sql",
         "poll_inbox.sql",
+        "feed/of_runs.sql",
         "detached/claim.sql",
         "detached/poll.sql",
         "detached/report.sql",
