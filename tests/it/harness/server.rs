@@ -129,8 +129,6 @@ impl Server {
                 "synchronous_commit=on",
                 "-c",
                 "full_page_writes=on",
-                "-c",
-                "restore_command=false",
             ])
             .args(self.settings.iter().flat_map(|setting| ["-c", *setting]))
             .stdin(Stdio::null())
@@ -192,6 +190,9 @@ impl Server {
         fs::remove_dir_all(self.data()).unwrap();
         fs::rename(self.replica(), self.data()).unwrap();
         // It finds no more WAL than it has, and begins a timeline of its own.
+        let settings = self.data().join("postgresql.auto.conf");
+        let mut settings = fs::OpenOptions::new().append(true).open(settings).unwrap();
+        writeln!(settings, "restore_command = 'false'").unwrap();
         let signal = self.data().join("recovery.signal");
         fs::write(&signal, "").unwrap();
         if let Some((uid, gid)) = self.owner {
