@@ -170,8 +170,8 @@ impl Worker {
         Detached::new(Arc::clone(&self.life))
     }
 
-    /// Cancelled when the database holds this worker for dead, or lost some of what it did: every driver must drop its run, and
-    /// the process registers anew.
+    /// Cancelled when the database holds this worker for dead, or lost some of what it did: every
+    /// driver must drop its run, and the process registers anew.
     #[must_use]
     pub fn fenced(&self) -> CancellationToken {
         self.life.fenced.clone()
