@@ -11,6 +11,7 @@
     clippy::print_stderr,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
     reason = "a measurement that goes wrong stops, its result is what it prints, and its numbers fit"
 )]
 

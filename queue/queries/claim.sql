@@ -1,6 +1,7 @@
 -- Leases due jobs of one queue to a worker and returns them with their runs. $4, $5: ready jobs at or
 -- before this place are passed over (D7); $6: so are timed jobs before this time; $8: of those that are passed
--- over, these are due. The states are literals, so that the planner sees the partial indexes; the CTEs are
+-- over, these are due. Runs whose workers died are
+-- claimed by name only (queries/suspects.sql). The states are literals, so that the planner sees the partial indexes; the CTEs are
 -- materialized, so that LIMIT and SKIP LOCKED happen once. The worker's row is locked against being marked
 -- dead. A locked row stays where it is, so it is found again by its place; one that was just changed by
 -- somebody else is not found there, and is left to the next claim, as if it were still locked. The last row
@@ -12,14 +13,14 @@ with owner as materialized (
 ),
 ready as materialized (
     select ctid as place, run_id, rank, fresh from stepwell.job
-    where state = 'ready' and queue = $3 and (rank, run_id) > ($4, $5)
+    where state = 'ready' and queue = $3 and (rank, run_id) > ($4, $5) and deaths = 0
     order by rank, run_id
     limit $7
     for update skip locked
 ),
 late as materialized (
     select ctid as place, run_id, rank, fresh, run_at from stepwell.job
-    where state = 'timed' and queue = $3 and run_at >= $6 and run_at <= now()
+    where state = 'timed' and queue = $3 and run_at >= $6 and run_at <= now() and deaths = 0
     order by run_at
     limit $7
     for update skip locked

@@ -1,6 +1,7 @@
 -- What drivers decided, in full. Parameters 1 to 39 are those of `queries/commit_lean.sql`. Each run's
 -- change of its job is one row of `d`, however many reasons it has: a row is updated once in a statement.
--- turn: 'told' (another run's message arrives), 'kept', 'released', 'given_back', 'finished'.
+-- turn: 'told' (another run's message arrives), 'kept', 'released', 'given_back', 'finished'. deaths: below 0, the
+-- run has made progress since its worker died.
 with owner as materialized (
     select id, 'worker:' || number as actor from stepwell.worker
     where id = $1 and epoch = $2 and status in ('alive', 'draining')
@@ -91,7 +92,7 @@ moved as (
         run_at = case when c.turn = 'released' and j.messages - c.consumed + c.added <= 0 then c.wake_at end,
         blocked_on = case when c.turn = 'released' and j.messages - c.consumed + c.added <= 0 then c.blocked_on::json end,
         paused = coalesce(c.paused, j.paused),
-        deaths = case when c.turn = 'released' then 0 else j.deaths + c.deaths end,
+        deaths = case when c.turn = 'released' or c.deaths < 0 then 0 else j.deaths + c.deaths end,
         started_at = coalesce(j.started_at, c.started_at, case when c.turn = 'given_back' and c.sequence = 0 then
             (select min(a.at) from stepwell.audit a
              where a.entity_id = j.run_id and a.sequence > j.sequence and a.action = 'run.started') end),

@@ -7,7 +7,7 @@ from (select) as once
 left join lateral (
     select j.run_id
     from stepwell.job j
-    where j.ctid >= $2::text::tid and j.ctid < $3::text::tid and j.queue = $1
+    where j.ctid >= $2::text::tid and j.ctid < $3::text::tid and j.queue = $1 and j.deaths = 0
       and (j.state = 'ready' and (j.rank, j.run_id) <= ($4, $5)
            or j.state = 'timed' and j.run_at < $6 and j.run_at <= now())
     limit $7

@@ -1,14 +1,17 @@
--- Marks silent workers dead. FOR UPDATE conflicts with the key-share locks of their commits, which the
--- update alone would not: it waits for those in flight, and later ones see the new status. $1: the
--- rescuer, $2: how many, $3: the actor.
-with silent as materialized (
-    select id, name, seen_at, status from stepwell.worker
-    where freed_at is null and status in ('alive', 'draining') and id <> $1
-      and seen_at < now() - make_interval(secs => dead_after_ms / 1000.0)
-      and pg_postmaster_start_time() < now() - make_interval(secs => dead_after_ms / 1000.0)
-    order by seen_at
-    limit $2
-    for update
+-- Marks a silent worker dead, unless it was heard meanwhile. FOR UPDATE conflicts with the key-share locks of its
+-- commits, which the update alone would not: it waits for those in flight, and later ones see the new status. One
+-- statement, so that a rescuer that is frozen holds no lock; how long it waits is set within it, before the lock is
+-- asked for. $1: the worker, $2: how long to wait, $3: the actor.
+with patience as materialized (
+    select set_config('lock_timeout', $2, true) as set
+),
+silent as materialized (
+    select w.id, w.name, w.seen_at, w.status
+    from patience p
+    join stepwell.worker w on w.id = $1 and p.set is not null
+    where w.freed_at is null and w.status in ('alive', 'draining')
+      and w.seen_at < now() - make_interval(secs => w.dead_after_ms / 1000.0)
+    for update of w
 ),
 dead as (
     update stepwell.worker w

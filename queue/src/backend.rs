@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::claim::buffer::Buffer;
 use crate::claim::desk::Desk;
 use crate::link::Link;
-use crate::worker::Life;
+use crate::worker::{Driving, Life};
 use crate::{Claimed, Committed, Committer, Error};
 
 /// What apalis knows of a run besides its [`Claimed`].
@@ -154,6 +154,7 @@ impl Acknowledgement {
         if !self.life.held.contains(run_id) {
             return;
         }
+        let _driving = Driving::new(Arc::clone(&self.life), run_id);
         tracing::error!(%run_id, error, "a driver broke; its run is given back");
         if let Committed::Refused(reason) = self.committer.give_back_broken(run_id).await {
             tracing::error!(%run_id, reason, "it could not be given back");

@@ -43,6 +43,11 @@ pub struct Counters {
     pub unknown_commits: Counter,
     /// Changes that the database refused.
     pub refused_commits: Counter,
+    /// Times that changes of a run were set aside, because the database did not take them for a reason that is not
+    /// known to pass.
+    pub commits_set_aside: Counter,
+    /// Runs that this worker held and nobody drove.
+    pub orphans_given_back: Counter,
     /// Workers marked dead by this process.
     pub workers_marked_dead: Counter,
     /// Jobs freed from dead workers.

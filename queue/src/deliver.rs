@@ -5,7 +5,7 @@
 //! twice is answered like the first time.
 
 use sha2::{Digest, Sha256};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use stepwell_workflow::{Outcome, Time};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::listen::Hint;
 use crate::log::{self, Line};
 use crate::text::clean;
 use crate::token::{For, Token};
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 /// What came of a result from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ impl Store {
         let (kind, payload) = word::encode(Word::Reported(report));
         let fingerprint = Sha256::digest(payload.as_bytes()).to_vec();
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
         // First, as every commit does.
         let job = sqlx::query!(
             r#"select queue, state = 'leased' as "leased!" from stepwell.job

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use stepwell_workflow::{RunStatus, Time, fork};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::enqueue::{RunColumns, insert_runs, keys};
 use crate::inbox::run_status;
 use crate::new_run::{Answer, Idempotency};
 use crate::text::clean;
-use crate::{Actor, Error, NewRun, PlannedVersion, Store, place};
+use crate::{Actor, Error, NewRun, PlannedVersion, Store, place, transaction};
 
 /// Why there is a new run.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Store {
     ) -> Result<Forked, Error> {
         let mut connection = self.pool.acquire().await?;
         loop {
-            let mut transaction = connection.begin().await?;
+            let mut transaction = transaction::begin(&mut connection).await?;
             if let Some(idempotency) = &idempotency
                 && !keys::take_key(&mut transaction, idempotency).await?
             {

@@ -58,6 +58,7 @@ pub mod subscription;
 mod text;
 mod timeline;
 pub mod token;
+pub mod transaction;
 pub mod worker;
 pub mod workflow;
 

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use crate::Error;
 use crate::prompt::is_prompt;
 use crate::timeline::Timeline;
+use crate::transaction;
 
 /// How long a connection may take to open: beyond it, the host is held to be away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -16,24 +17,38 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// since, and then a statement's outcome need not stay unknown. Less than a restart takes, so that
 /// the first statement after one goes well; more than a busy loop rests, which is never held up.
 pub(crate) const TRUSTED_FOR: Duration = Duration::from_millis(100);
-/// How long Postgres keeps a transaction of ours that says nothing: a worker frozen in the middle
-/// of one must not hold its locks until it thaws.
-const IDLE_IN_TRANSACTION: &str = "10s";
-
+/// A host that vanished, with no power or cut off, is missed by the server within ten seconds, whether
+/// it owes the server something or the server waits for it to take something: its locks go with it.
+const KEEPALIVES: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "4"),
+    ("tcp_keepalives_interval", "2"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "10s"),
+];
 /// Makes plans of hot statements independent of what the tables held when they were planned: index
 /// scans inside nested loops, with partitions chosen at run time.
-const STEADY_PLANS: [(&str, &str); 7] = [
+const STEADY_PLANS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("jit", "off"),
-    ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
 ];
 
-/// Returns the options of connections for hot statements. Behind a pooler in transaction mode a
-/// session's settings would leak to others, so there they are left alone.
+/// Returns the options that every session of a process has: its name, by which others find what it left
+/// behind, and its limits ([`crate::transaction`]). Behind a pooler in transaction mode a session's
+/// settings would leak to others, so there each transaction brings its own.
+pub(crate) fn session(options: &PgConnectOptions, name: &str, direct: bool) -> PgConnectOptions {
+    let options = options.clone().application_name(name);
+    if direct {
+        options.options(transaction::LIMITS).options(KEEPALIVES)
+    } else {
+        options
+    }
+}
+
+/// Returns the options of connections for hot statements.
 pub(crate) fn steady(options: &PgConnectOptions, direct: bool) -> PgConnectOptions {
     if direct {
         options.clone().options(STEADY_PLANS)

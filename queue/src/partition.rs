@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{Backoff, jittered};
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 /// Days that have their partitions before they begin: a long weekend without any process does no
 /// harm. Not more, because every plan and every statement looks at each of them.
@@ -34,7 +33,7 @@ impl Store {
     /// [`Error::Unavailable`], also when a lock was not to be had in time.
     pub async fn maintain_once(&self) -> Result<i32, Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
         let alone = sqlx::query_scalar!(
             r#"select pg_try_advisory_xact_lock($1) as "alone!""#,
             LOCK_KEY

@@ -8,11 +8,11 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 
 use crate::backoff::jittered;
 use crate::error::sql_state;
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 /// How long a detachment waits for each of its locks, and with it whoever comes behind it: longer than most
 /// commits take, and two of them, for steps and runs, well within the 100 ms that nobody should notice.
@@ -115,7 +115,7 @@ impl Store {
     /// Tries to take one day out of these tables.
     async fn detach_day(&self, parents: &[String], day: NaiveDate) -> Result<Detached, Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
         // First what takes its time and is in nobody's way.
         if parents.iter().any(|parent| parent == "run") {
             if is_in_use(&mut transaction, day).await? {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::audit::{self, Entry};
 use crate::secret::Cipher;
 use crate::workflow::secrets::owner;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 /// Rows of one transaction: their locks are held for milliseconds.
 const BATCH: i64 = 200;
@@ -56,7 +56,7 @@ impl Store {
         let mut sequence = 0;
         for table in [Table::Agents, Table::Versions, Table::Subscriptions] {
             loop {
-                let mut transaction = self.pool.begin().await?;
+                let mut transaction = transaction::begin_in(&self.pool).await?;
                 let count = match table {
                     Table::Agents => agents(&mut transaction, &cipher).await?,
                     Table::Versions => versions(&mut transaction, &cipher).await?,

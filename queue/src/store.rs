@@ -8,8 +8,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::Connection as _;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::Error;
 use crate::counters::Counters;
@@ -80,6 +81,8 @@ pub struct Store {
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) connect: PgConnectOptions,
+    /// Names this process's sessions ([`session_name`]), so that others can end what it left behind.
+    pub(crate) session: Uuid,
     pub(crate) hints: broadcast::Sender<Hint>,
     pub(crate) notifier: Notifier,
     pub(crate) listening: Listening,
@@ -88,6 +91,8 @@ pub(crate) struct Desk {
     pub(crate) interest: Interest,
     pub(crate) counters: Arc<Counters>,
     pub(crate) days: Days,
+    /// Turns of those who ask for places under concurrency keys.
+    pub(crate) asking: Semaphore,
     pub(crate) closing: CancellationToken,
     /// Cancelled when what is rarer than runs may begin.
     pub(crate) settled: CancellationToken,
@@ -100,9 +105,10 @@ impl Store {
     /// # Errors
     /// [`Error::Refused`] when the URL cannot be read.
     pub fn open(options: StoreOptions) -> Result<Self, Error> {
-        let connect = PgConnectOptions::from_str(options.url.expose_secret())
-            .map_err(Error::Refused)?
-            .application_name("stepwell");
+        let connect =
+            PgConnectOptions::from_str(options.url.expose_secret()).map_err(Error::Refused)?;
+        let session = Uuid::now_v7();
+        let connect = link::session(&connect, &session_name(session), options.listen);
         // The two share what the process may have.
         let half = (options.pool_max / 2).max(1);
         let rest = options.pool_max.saturating_sub(half).max(1);
@@ -125,7 +131,9 @@ impl Store {
             counters,
             days: Days::new(),
             connect,
+            session,
             hints,
+            asking: crate::place::turns(rest),
             closing,
             settled: CancellationToken::new(),
         };
@@ -184,6 +192,11 @@ impl Store {
         // Nobody listening is no fault.
         let _ = self.desk.hints.send(hint);
     }
+}
+
+/// Returns the `application_name` of the sessions of one process, as `mark_dead` looks for it.
+fn session_name(session: Uuid) -> String {
+    format!("stepwell {session}")
 }
 
 /// Opens a pool whose connections are made when they are needed.

@@ -104,7 +104,7 @@ impl Builder {
             store: self.store.clone(),
             outbound,
             tasks: self.tasks,
-            seats: Seats::new(self.store.clone()),
+            seats: Seats::default(),
             timeout: self.settings.step_timeout,
             public_url: self.settings.public_url.trim_end_matches('/').to_owned(),
             metrics: Arc::clone(&metrics),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stepwell_queue::{Committer, Error, Store, Worker};
+use stepwell_queue::{Changes, Committed, Committer, Error, Store, Worker};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +28,20 @@ pub(crate) struct Context {
     pub(crate) errands: TaskTracker,
 }
 
+impl Context {
+    /// Lets go of a run whose end the database refused. Where it refuses that as well, the run is given back
+    /// once this worker notices that nobody drives it.
+    pub(crate) async fn set_aside(&self, aside: impl FnOnce(&str) -> Changes, reason: &str) {
+        tracing::error!(
+            reason,
+            "the end of the run was refused; it is tried again later"
+        );
+        if let Committed::Refused(reason) = self.committer.commit(aside(reason)).await {
+            tracing::error!(reason, "it could not be set aside");
+        }
+    }
+}
+
 /// The stages of an end. Each is cancelled once and never taken back.
 #[derive(Clone, Debug)]
 pub(crate) struct Stages {
@@ -43,7 +57,8 @@ pub(crate) struct Stages {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
-/// Reads from the store, and waits while the database is away.
+/// Reads from the store, and waits while the database is away or does not let us read. Only what was read and
+/// makes no sense is an error: it is no run's fault that a statement was refused.
 pub(crate) async fn read<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
@@ -51,6 +66,10 @@ where
     loop {
         match ask().await {
             Err(Error::Unavailable(_)) => tokio::time::sleep(DATABASE_RETRY).await,
+            Err(Error::Refused(error)) => {
+                tracing::error!(%error, "the database refuses what a run needs; it is asked again");
+                tokio::time::sleep(DATABASE_RETRY).await;
+            }
             answer => return answer,
         }
     }

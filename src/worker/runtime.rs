@@ -126,7 +126,7 @@ impl Runtime {
     /// Works under one registration.
     async fn serve(&self, worker: Worker, shutdown: &CancellationToken) -> Ended {
         let worker_id = worker.id();
-        self.steps.seats.register(worker_id);
+        self.steps.seats.register(worker.seating());
         let fenced = worker.fenced();
         let draining = worker.draining();
         let stop_claiming = CancellationToken::new();

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stepwell_queue::Store;
+use stepwell_queue::seat::Seating;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -22,23 +22,19 @@ const ABSTENTION: Duration = Duration::from_millis(120);
 const POLL: Duration = Duration::from_millis(80);
 /// How long a call waits for a seat before its step rests.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Between tries while the database is away.
-const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
 /// The seats of one registered worker.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Seats {
-    store: Store,
-    worker: Mutex<Option<Uuid>>,
+    worker: Mutex<Option<Seating>>,
     tables: Mutex<HashMap<(Uuid, Uuid), Arc<Table>>>,
 }
 
 /// The seats at one agent under one registration.
 #[derive(Debug)]
 struct Table {
-    store: Store,
+    seating: Seating,
     agent_id: Uuid,
-    worker_id: Uuid,
     places: Mutex<Places>,
     changed: Notify,
 }
@@ -64,27 +60,19 @@ pub(crate) struct Seat {
 }
 
 impl Seats {
-    pub(crate) fn new(store: Store) -> Self {
-        Self {
-            store,
-            worker: Mutex::default(),
-            tables: Mutex::default(),
-        }
-    }
-
     /// From now on seats are taken by this worker. What an earlier one had is its own to lose.
-    pub(crate) fn register(&self, worker_id: Uuid) {
-        *lock(&self.worker) = Some(worker_id);
+    pub(crate) fn register(&self, seating: Seating) {
+        *lock(&self.worker) = Some(seating);
         lock(&self.tables).clear();
     }
 
     /// Waits for a seat at an agent that has `most`; `None` when there was none in time.
     pub(crate) async fn take(&self, agent_id: Uuid, most: u32) -> Option<Seat> {
-        let worker_id = (*lock(&self.worker))?;
+        let seating = lock(&self.worker).clone()?;
         let table = Arc::clone(
             lock(&self.tables)
-                .entry((worker_id, agent_id))
-                .or_insert_with(|| Table::new(self.store.clone(), agent_id, worker_id)),
+                .entry((seating.worker_id(), agent_id))
+                .or_insert_with(|| Table::new(seating, agent_id)),
         );
         let seat = table.ask(most);
         tokio::time::timeout(PATIENCE, seat).await.ok()?.ok()
@@ -92,11 +80,10 @@ impl Seats {
 }
 
 impl Table {
-    fn new(store: Store, agent_id: Uuid, worker_id: Uuid) -> Arc<Self> {
+    fn new(seating: Seating, agent_id: Uuid) -> Arc<Self> {
         Arc::new(Self {
-            store,
+            seating,
             agent_id,
-            worker_id,
             places: Mutex::default(),
             changed: Notify::new(),
         })
@@ -131,9 +118,8 @@ impl Table {
                     .filter(|until| *until > Instant::now());
                 (std::mem::take(&mut places.left), wanted, wait)
             };
-            if !left.is_empty() && !self.leave(left).await {
-                tokio::time::sleep(DATABASE_RETRY).await;
-                continue;
+            if !left.is_empty() {
+                self.seating.leave(self.agent_id, &left).await;
             }
             if let Some(until) = wait {
                 tokio::time::sleep_until(until).await;
@@ -154,15 +140,12 @@ impl Table {
             (places.most, places.made)
         };
         if made != most {
-            if self.store.make_seats(self.agent_id, most).await.is_err() {
+            if self.seating.make(self.agent_id, most).await.is_err() {
                 return false;
             }
             lock(&self.places).made = most;
         }
-        let taken = self
-            .store
-            .take_seats(self.agent_id, self.worker_id, most, wanted);
-        let numbers = match taken.await {
+        let numbers = match self.seating.take(self.agent_id, most, wanted).await {
             Ok(numbers) => numbers,
             Err(error) => {
                 tracing::debug!(%error, "seats at an agent could not be asked for");
@@ -190,20 +173,6 @@ impl Table {
             match waiting.send(seat) {
                 Ok(()) => return,
                 Err(unwanted) => seat = unwanted,
-            }
-        }
-    }
-
-    async fn leave(&self, numbers: Vec<i32>) -> bool {
-        let left = self
-            .store
-            .leave_seats(self.agent_id, self.worker_id, &numbers);
-        match left.await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::debug!(%error, "seats at an agent could not be given back yet");
-                lock(&self.places).left.extend(numbers);
-                false
             }
         }
     }

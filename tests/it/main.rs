@@ -8,7 +8,9 @@
     clippy::print_stderr,
     clippy::large_futures,
     clippy::needless_pass_by_value,
-    reason = "a test fails by panicking and tells why on standard error; JSON literals are given away"
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking and tells why on standard error; JSON literals are given away; \
+              transactions of its own are as long as it needs"
 )]
 
 mod api;

@@ -1,9 +1,9 @@
 -- Takes free seats at an agent for a worker, and nobody waits for anybody. $3: seats that there are
 -- now; $4: how many are wanted. The worker's row is locked against being marked dead: a dead worker's
--- seats are free.
+-- seats are free. $5: the worker's epoch, so that nothing that arrives late takes one.
 with me as materialized (
     select id from stepwell.worker
-    where id = $2 and status in ('alive', 'draining')
+    where id = $2 and epoch = $5 and status in ('alive', 'draining')
     for key share
 ),
 free as materialized (

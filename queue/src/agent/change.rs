@@ -12,7 +12,7 @@ use super::{Agent, Auth, Changed, Credentials, ENTITY, read, usage};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::Idempotency;
-use crate::{Actor, Error, Revision, Store};
+use crate::{Actor, Error, Revision, Store, transaction};
 
 /// What clients decide about an agent; checked by the caller.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl Store {
             Sealed::Nothing => None,
             Sealed::Secret(secret) => Some(secret),
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if let Some(idempotency) = idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
                 Remembered::Fresh => {}
@@ -103,7 +103,7 @@ impl Store {
         expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let before = match lock(&mut transaction, name_or_id, expected).await? {
             Ok(before) => before,
             Err(answer) => return Ok(answer),
@@ -181,7 +181,7 @@ impl Store {
         expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let before = match lock(&mut transaction, name_or_id, expected).await? {
             Ok(before) => before,
             Err(answer) => return Ok(answer),

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::ahead::Ahead;
 use super::buffer::Buffer;
 use super::floor::Pace;
+use super::suspects::Suspects;
 use super::take::{Ask, Taken};
 use super::trial;
 use crate::backoff::{Backoff, jittered};
@@ -42,6 +43,8 @@ pub(crate) struct Desk {
     pub(super) rules: Rules,
     pub(super) slots: usize,
     pub(super) ahead: Ahead,
+    /// By queue.
+    pub(super) suspects: Vec<Suspects>,
     pub(super) hints: Receiver<Hint>,
 }
 
@@ -77,6 +80,7 @@ impl Desk {
             hints: life.store.hints(),
             slots,
             ahead: Ahead::new(Instant::now()),
+            suspects: Vec::new(),
             life,
             committer,
             buffer,
@@ -131,7 +135,7 @@ impl Desk {
                 () = life.ended.cancelled() => {}
                 () = self.called() => {}
                 () = life.woken.notified() => {}
-                () = life.freed.notified(), if limited => {}
+                () = life.freed.notified(), if limited || self.suspects_wait() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -157,11 +161,11 @@ impl Desk {
                     break;
                 }
                 // A scan in full finds what is behind by itself.
-                let named = if scan.is_full() {
-                    Vec::new()
-                } else {
-                    self.look_behind(n, left).await?
-                };
+                let mut named = self.look_for_suspects(n, left).await?;
+                if !scan.is_full() {
+                    let left = left.saturating_sub(named.len());
+                    named.extend(self.look_behind(n, left).await?);
+                }
                 let counters = &life.store.desk.counters;
                 counters.claims.add(1);
                 counters.full_scans.add(usize::from(scan.is_full()));
@@ -241,8 +245,9 @@ impl Desk {
         let Some((taken, held_back)) = taken else {
             return Ok(None);
         };
-        let claimed = taken.claimed.iter().map(|claimed| claimed.header.id);
-        let unreadable = taken.unreadable.iter().map(|run| run.run_id);
+        let claimed = taken.claimed.iter();
+        let claimed = claimed.map(|claimed| (claimed.header.id, claimed.deaths));
+        let unreadable = taken.unreadable.iter().map(|run| (run.run_id, 0));
         life.held.insert(claimed.chain(unreadable));
         Ok(Some((taken, held_back)))
     }

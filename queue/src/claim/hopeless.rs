@@ -1,13 +1,17 @@
 //! Claimed runs are handed over to their drivers, but for those that none can take up: the run cannot be
 //! read, or is gone.
 
+use std::sync::Arc;
+
 use stepwell_workflow::{Failure, Record, RunStatus};
 use uuid::Uuid;
 
 use super::desk::Desk;
 use super::take::{Taken, Unreadable};
+use crate::commit::set_aside;
 use crate::link::Link;
-use crate::{Changes, End, Error};
+use crate::worker::Driving;
+use crate::{Changes, Committed, End, Error};
 
 impl Desk {
     /// Passes claimed runs on, and sees to those that no driver can take up.
@@ -23,9 +27,14 @@ impl Desk {
         }
         for run in taken.unreadable {
             tracing::error!(run_id = %run.run_id, problem = run.problem, "a stored run cannot be read; failing it");
-            let committer = self.committer.clone();
-            life.tasks.spawn(async move {
-                let _ = committer.commit(failed(run)).await;
+            let (life, committer) = (Arc::clone(life), self.committer.clone());
+            life.tasks.clone().spawn(async move {
+                let _driving = Driving::new(Arc::clone(&life), run.run_id);
+                let aside = set_aside(run.run_id, run.generation, run.sequence);
+                if let Committed::Refused(reason) = committer.commit(failed(run)).await {
+                    tracing::error!(reason, "the end of the run was refused");
+                    committer.commit(aside(&reason)).await;
+                }
             });
         }
         if taken.orphans.is_empty() {

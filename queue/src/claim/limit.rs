@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 
 use super::floor::Scanned;
 use super::take::{Ask, Taken, take};
-use crate::Error;
 use crate::queues::rules;
+use crate::{Error, transaction};
 
 /// Takes up to `wanted` due jobs, and no more than the queue has room for. The second value: it has
 /// not room for all that was wanted.
@@ -16,7 +16,7 @@ pub(super) async fn take_within(
     connection: &mut PgConnection,
     ask: Ask<'_>,
 ) -> Result<(Taken, bool), Error> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = transaction::begin(connection).await?;
     let room = rules::room(&mut transaction, ask.queue).await?;
     let wanted = room.map_or(ask.wanted, |room| room.min(ask.wanted));
     let held_back = wanted < ask.wanted;

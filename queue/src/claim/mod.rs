@@ -2,7 +2,7 @@
 //!
 //! [`floor`] decides from where the queue is read (D7), in terms of [`mark`]s, and [`behind`] looks for
 //! what is passed over by that; [`take`] holds the statement, [`stored`] what it reads of a run, [`limit`] keeps it within what a queue allows
-//! and [`trial`] within a time, [`load`] reads steps and messages of runs that were begun before, [`desk`] is the loop, [`occasion`] what it
+//! and [`trial`] within a time, [`load`] reads steps and messages of runs that were begun before, [`suspects`] finds those whose workers died, [`desk`] is the loop, [`occasion`] what it
 //! waits for, [`ahead`] how many it takes before there are slots for them, [`buffer`] what it fills, [`hopeless`] sees to jobs that no driver can take up.
 
 mod ahead;
@@ -16,6 +16,7 @@ pub(crate) mod load;
 mod mark;
 mod occasion;
 mod stored;
+mod suspects;
 mod take;
 mod trial;
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 
 use super::limit::take_within;
 use super::take::{Ask, Taken, take};
-use crate::Error;
 use crate::error::sql_state;
+use crate::{Error, transaction};
 
 /// Of a statement that was stopped because it took too long: `query_canceled`.
 const STOPPED: &str = "57014";
@@ -23,7 +23,7 @@ pub(super) async fn claim(
     let Some(at_most) = at_most else {
         return once(connection, ask, limited).await.map(Some);
     };
-    let mut transaction = connection.begin().await?;
+    let mut transaction = transaction::begin(connection).await?;
     let millis = at_most.as_millis().to_string();
     sqlx::query!("select set_config('statement_timeout', $1, true)", millis)
         .fetch_one(&mut *transaction)

@@ -143,6 +143,7 @@ impl<'a> Batch<'a> {
         self.updates.run_id.is_empty()
             && self.consumed.is_empty()
             && self.messages.run_id.is_empty()
+            && self.jobs.deaths.iter().all(|deaths| *deaths == 0)
             && self
                 .jobs
                 .turn

@@ -1,6 +1,6 @@
 //! A large commit of the common kind: step rows and audit records by COPY, jobs by a statement.
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use stepwell_workflow::Time;
 use uuid::Uuid;
 
@@ -9,6 +9,8 @@ use super::write::{Writer, Written};
 use crate::audit::AuditColumns;
 use crate::copy::CopyRows;
 use crate::day::On;
+
+use crate::transaction;
 
 /// Rows from which COPY is worth its seven round trips more: they cost as much processor time as it
 /// saves on about so many rows.
@@ -46,7 +48,7 @@ pub(super) async fn write(
     on: On,
     batch: &Batch<'_>,
 ) -> Result<Written, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = transaction::begin(connection).await?;
     let held = sqlx::query!(
         r#"select 'worker:' || number as "actor!", clock_timestamp() as "at!"
            from stepwell.worker

@@ -5,7 +5,7 @@ use stepwell_workflow::snapshot::Parent;
 use stepwell_workflow::{Failure, RunStatus, StepSnapshot};
 use uuid::Uuid;
 
-use super::rows::{JobChange, MessageRow, Rows, StepRow, Turn};
+use super::rows::{CLEARED, JobChange, MessageRow, Rows, StepRow, Turn};
 use super::{Changes, End};
 use crate::Actor;
 use crate::audit::AuditRow;
@@ -29,6 +29,8 @@ pub(super) fn encode(changes: Changes) -> Rows {
         recalls_all,
         sequence,
         end,
+        paused,
+        came_through,
         placed,
     } = changes;
     let mut messages: Vec<_> = messages
@@ -41,21 +43,21 @@ pub(super) fn encode(changes: Changes) -> Rows {
         started_at,
         generation,
         consumed: i32::try_from(consumed.len()).unwrap_or(i32::MAX),
+        paused,
+        deaths: if came_through { CLEARED } else { 0 },
         ..JobChange::default()
     };
-    let untouched = end.is_none() && started_at.is_none() && consumed.is_empty();
+    let untouched = end.is_none() && started_at.is_none() && consumed.is_empty() && !came_through;
     match end {
         None => {}
         Some(End::GivenBack) => change.turn = Turn::GivenBack,
         Some(End::Released {
             wake_at,
             blocked_on,
-            paused,
         }) => {
             change.turn = Turn::Released;
             change.wake_at = wake_at;
             change.blocked_on = serde_json::to_string(&blocked_on).ok();
-            change.paused = Some(paused);
         }
         Some(End::Finished {
             status,

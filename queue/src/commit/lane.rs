@@ -8,11 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use super::rows::Rows;
 use super::settle::{serve, warm_up};
 use super::write::Usual;
 use super::{Committed, Committing};
+use crate::backoff::Backoff;
+use crate::link::Link;
 use crate::worker::Life;
 
 /// Commits in flight at once: while one waits for the disk, the other's rows are being made.
@@ -42,6 +45,14 @@ struct Lane {
 struct Waiting {
     drivers: VecDeque<Driver>,
     closed: bool,
+}
+
+/// Changes that the database does not take for now; they are tried by themselves, one after the other.
+#[derive(Debug)]
+struct Aside {
+    driver: Driver,
+    backoff: Backoff,
+    again_at: Instant,
 }
 
 /// One driver's changes on their way, and where their outcome is awaited.
@@ -105,17 +116,23 @@ impl Lane {
             () = life.ended.cancelled() => {}
         }
         let mut unplanned = vec![Usual::Lean, Usual::Steps];
+        let mut aside: Vec<Aside> = Vec::new();
         loop {
             self.gather().await;
-            let batch = self.take();
+            let batch = self.take(&aside);
             if !batch.is_empty() {
-                serve(life, &mut link, batch).await;
+                let later = serve(life, &mut link, batch).await;
+                aside.extend(later.into_iter().map(Aside::new));
+                // Not only when nobody else comes.
+                try_again(life, &mut link, &mut aside).await;
                 continue;
             }
+            let again_at = aside.iter().map(|aside| aside.again_at).min();
             tokio::select! {
                 biased;
                 () = life.ended.cancelled() => break,
                 () = self.arrived.notified() => {}
+                () = sleep_until(again_at) => try_again(life, &mut link, &mut aside).await,
                 () = tokio::time::sleep(QUIET), if !unplanned.is_empty() => {
                     if let Some(usual) = unplanned.pop() {
                         warm_up(life, &mut link, usual).await;
@@ -129,7 +146,10 @@ impl Lane {
             waiting.closed = true;
             std::mem::take(&mut waiting.drivers)
         };
-        for driver in late {
+        for driver in late
+            .into_iter()
+            .chain(aside.into_iter().map(|aside| aside.driver))
+        {
             let _ = driver.answer.send(Committed::Fenced);
         }
         link.close().await;
@@ -150,11 +170,12 @@ impl Lane {
         }
     }
 
-    fn take(&self) -> Vec<Driver> {
+    /// Takes the next batch. What a run wants written after changes that are set aside waits for those.
+    fn take(&self, aside: &[Aside]) -> Vec<Driver> {
         let mut waiting = self.lock();
         let (mut rows, mut bytes) = (0, 0);
         let mut batch = Vec::new();
-        let mut runs = HashSet::new();
+        let mut runs: HashSet<_> = aside.iter().map(|aside| aside.driver.rows.run_id).collect();
         let mut later = VecDeque::new();
         while rows < BATCH_ROWS_MAX && bytes < BATCH_BYTES_MAX {
             let Some(driver) = waiting.drivers.pop_front() else {
@@ -177,5 +198,43 @@ impl Lane {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // A queue is whole between any two calls.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Aside {
+    fn new(driver: Driver) -> Self {
+        let mut backoff = Backoff::new();
+        let again_at = Instant::now() + backoff.step();
+        Self {
+            driver,
+            backoff,
+            again_at,
+        }
+    }
+}
+
+/// Tries those again whose time has come.
+async fn try_again(life: &Arc<Life>, link: &mut Link, aside: &mut Vec<Aside>) {
+    let now = Instant::now();
+    for mut one in std::mem::take(aside) {
+        if one.again_at > now {
+            aside.push(one);
+            continue;
+        }
+        for driver in serve(life, link, vec![one.driver]).await {
+            let again_at = Instant::now() + one.backoff.step();
+            aside.push(Aside {
+                driver,
+                backoff: std::mem::replace(&mut one.backoff, Backoff::new()),
+                again_at,
+            });
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

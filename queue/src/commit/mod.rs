@@ -55,6 +55,11 @@ pub struct Changes {
     pub sequence: i64,
     /// `None`: the driver keeps the job.
     pub end: Option<End>,
+    /// Whether the run is paused from now on; `None`: as it was. Said in the commit that takes the word in, so that
+    /// it outlives this driver.
+    pub paused: Option<bool>,
+    /// Whether a run whose worker died has made progress since: it is no suspect any more.
+    pub came_through: bool,
     /// Whether the run has a place under a concurrency key, which it gives back when it ends.
     pub placed: bool,
 }
@@ -84,10 +89,35 @@ pub enum End {
     Released {
         wake_at: Option<Time>,
         blocked_on: BlockedOn,
-        paused: bool,
     },
     /// The worker stops: due at once for another.
     GivenBack,
+}
+
+/// How long a run is left alone whose end the database refused.
+const SET_ASIDE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+
+/// Makes the commit that lets go of a run whose end was refused: nobody can drive it now, so it rests a while and
+/// says why, and then somebody tries again. `sequence`: of its last record.
+pub fn set_aside(run_id: Uuid, generation: i32, sequence: i64) -> impl FnOnce(&str) -> Changes {
+    move |reason| {
+        let now = chrono::Utc::now();
+        Changes {
+            run_id,
+            generation,
+            sequence,
+            end: Some(End::Released {
+                wake_at: Some(now + SET_ASIDE),
+                blocked_on: BlockedOn {
+                    kind: "refused",
+                    since: now,
+                    until: Some(now + SET_ASIDE),
+                    detail: Some(reason.to_owned()),
+                },
+            }),
+            ..Changes::default()
+        }
+    }
 }
 
 /// What came of a commit.

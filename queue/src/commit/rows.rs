@@ -74,9 +74,14 @@ pub(super) struct JobChange {
     pub(super) consumed: i32,
     pub(super) wake_at: Option<Time>,
     pub(super) blocked_on: Option<String>,
+    /// `None`: as it was.
     pub(super) paused: Option<bool>,
+    /// Added; [`CLEARED`]: the run has made progress, and is no suspect any more.
     pub(super) deaths: i16,
 }
+
+/// Sets the deaths of a run back.
+pub(super) const CLEARED: i16 = -1;
 
 /// Who the job is with afterwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,6 +156,12 @@ impl Rows {
     /// Whether the driver lets go of its run.
     pub(super) fn ends(&self) -> bool {
         self.change.as_ref().is_some_and(|c| !c.turn.keeps())
+    }
+
+    /// Whether the run is no suspect any more once these are committed.
+    pub(super) fn clears_deaths(&self) -> bool {
+        let change = self.change.as_ref();
+        change.is_some_and(|c| c.deaths == CLEARED || c.turn == Turn::Released)
     }
 
     /// Whether the run takes no slot while these are committed: it ends with them, and they are small.

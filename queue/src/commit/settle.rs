@@ -1,15 +1,19 @@
 //! Writes one batch, however often it must be tried, and tells its drivers what came of it.
+//!
+//! What goes wrong for everybody is waited out. Where a row is to blame, its driver hears of it, and only that
+//! one. And where nobody knows whom or what to blame, a run is neither failed nor may it hold up the others: it
+//! is set aside, and tried again by itself.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Committed;
 use super::batch::Batch;
 use super::lane::Driver;
 use super::write::{Usual, Writer, Written, plan, write};
 use crate::backoff::Backoff;
-use crate::error::Fault;
+use crate::error::{Fault, ends_session, sql_state};
 use crate::link::{Link, timed_out};
 use crate::listen::Hint;
 use crate::worker::Life;
@@ -17,6 +21,18 @@ use crate::worker::owner::Owner;
 
 /// How long a commit may take. Longer than a worker lives unseen: by then it is fenced.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a batch is tried as a whole that fails for a reason that is on no list: for a restart, a change of the
+/// schema or of rights to pass.
+const STRANGE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Why a batch was not written.
+enum Unwritten {
+    /// The database will never take it.
+    Refused(String),
+    /// It does not take it now.
+    Strange(String),
+}
 
 /// Commits nothing, and as nobody, so that connection and plan are there before a driver needs them. What goes
 /// wrong here goes wrong again with the first batch, where it is seen to.
@@ -40,54 +56,76 @@ fn writer(life: &Life) -> Writer {
     }
 }
 
-/// Writes a batch and tells its drivers. When a row is to blame, each driver is tried alone, so that
-/// only the guilty one hears of it.
-pub(super) async fn serve(life: &Arc<Life>, link: &mut Link, drivers: Vec<Driver>) {
+/// Writes a batch and tells its drivers. When a row is to blame, or may be, each driver is tried alone, so that
+/// only the guilty one hears of it. Returns those that must be tried again later.
+pub(super) async fn serve(life: &Arc<Life>, link: &mut Link, drivers: Vec<Driver>) -> Vec<Driver> {
     let leaving = drivers.iter().filter(|driver| driver.rows.frees_slot());
     life.leaving(leaving.map(|driver| driver.rows.run_id));
     let outcome = {
         let batch = Batch::of(drivers.iter().map(|driver| &driver.rows));
         settle(life, link, &batch).await
     };
-    match outcome {
-        Err(reason) if drivers.len() > 1 => {
+    let counters = &life.store.desk.counters;
+    let committed = match outcome {
+        Ok(committed) => committed,
+        Err(Unwritten::Refused(reason) | Unwritten::Strange(reason)) if drivers.len() > 1 => {
+            let runs = drivers.len();
             tracing::warn!(
                 reason,
-                "a commit was refused; trying its {} runs one by one",
-                drivers.len()
+                "a commit was refused; trying its {runs} runs one by one"
             );
+            let mut later = Vec::new();
             for driver in drivers {
-                Box::pin(serve(life, link, vec![driver])).await;
+                later.extend(Box::pin(serve(life, link, vec![driver])).await);
             }
+            return later;
         }
-        outcome => {
-            let committed = match outcome {
-                Ok(committed) => committed,
-                Err(reason) => {
-                    life.store.desk.counters.refused_commits.add(1);
-                    Committed::Refused(reason)
-                }
-            };
-            // Before the drivers hear of it, so that a slot is free when its driver ends.
-            life.after(
-                &committed,
-                drivers.iter().map(|d| (d.rows.run_id, d.rows.ends())),
+        Err(Unwritten::Refused(reason)) => {
+            counters.refused_commits.add(1);
+            Committed::Refused(reason)
+        }
+        Err(Unwritten::Strange(reason)) => {
+            counters.commits_set_aside.add(1);
+            let runs: Vec<_> = drivers.iter().map(|driver| driver.rows.run_id).collect();
+            tracing::error!(
+                reason,
+                ?runs,
+                "the database does not take a change of this run; it is tried again"
             );
-            if committed == Committed::Done {
-                let wake_at = drivers.iter().filter_map(|d| d.rows.wake_at()).min();
-                life.wake_at(wake_at);
-            }
-            for driver in drivers {
-                // A driver that went away has dropped its run.
-                let _ = driver.answer.send(committed.clone());
-            }
+            return drivers;
         }
+    };
+    tell(life, &committed, drivers);
+    Vec::new()
+}
+
+/// Tells drivers what came of their changes.
+fn tell(life: &Life, committed: &Committed, drivers: Vec<Driver>) {
+    // Before the drivers hear of it, so that a slot is free when its driver ends.
+    life.after(
+        committed,
+        drivers.iter().map(|d| (d.rows.run_id, d.rows.ends())),
+    );
+    if *committed == Committed::Done {
+        let cleared = drivers.iter().filter(|d| d.rows.clears_deaths());
+        life.cleared(cleared.map(|d| d.rows.run_id));
+        let wake_at = drivers.iter().filter_map(|d| d.rows.wake_at()).min();
+        life.wake_at(wake_at);
+    }
+    for driver in drivers {
+        // A driver that went away has dropped its run.
+        let _ = driver.answer.send(committed.clone());
     }
 }
 
-/// Writes a batch, however often it must be tried. `Err`: the database will never take it.
-async fn settle(life: &Arc<Life>, link: &mut Link, batch: &Batch<'_>) -> Result<Committed, String> {
+/// Writes a batch, however often it must be tried.
+async fn settle(
+    life: &Arc<Life>,
+    link: &mut Link,
+    batch: &Batch<'_>,
+) -> Result<Committed, Unwritten> {
     let mut backoff = Backoff::new();
+    let mut strange_since: Option<Instant> = None;
     loop {
         if life.fenced.is_cancelled() {
             return Ok(Committed::Fenced);
@@ -130,9 +168,24 @@ async fn settle(life: &Arc<Life>, link: &mut Link, batch: &Batch<'_>) -> Result<
                 }
                 Fault::Passing => {
                     tracing::debug!(%error, "a commit is tried again");
+                    if ends_session(&error) {
+                        link.forget();
+                    }
                     backoff.wait().await;
                 }
-                Fault::Guilty => return Err(error.to_string()),
+                Fault::Strange => {
+                    let since = *strange_since.get_or_insert_with(Instant::now);
+                    if batch.drivers == 1 || since.elapsed() >= STRANGE_PATIENCE {
+                        let code = sql_state(&error).unwrap_or_default();
+                        return Err(Unwritten::Strange(format!("{error} ({code})")));
+                    }
+                    tracing::warn!(%error, "a commit is tried again, for a reason that is not known to pass");
+                    if ends_session(&error) {
+                        link.forget();
+                    }
+                    backoff.wait().await;
+                }
+                Fault::Guilty => return Err(Unwritten::Refused(error.to_string())),
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::batch::Batch;
@@ -11,6 +11,8 @@ use crate::day::Days;
 use crate::detached::{self, PutUpOn};
 use crate::enqueue::{RunColumns, insert_runs};
 use crate::place;
+
+use crate::transaction;
 
 /// Who commits, and whose the jobs must be.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +65,7 @@ pub(super) async fn write(
     if batch.children.is_empty() && batch.leaving.is_empty() && batch.detached.is_empty() {
         return statement::write(connection, writer, on, batch).await;
     }
-    let mut transaction = connection.begin().await?;
+    let mut transaction = transaction::begin(connection).await?;
     let mut written = statement::write(&mut transaction, writer, on, batch).await?;
     if written.owned {
         if !batch.children.is_empty() {

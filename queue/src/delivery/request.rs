@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::TRIED_FOR;
 use super::read::{self, Listed};
 use crate::subscription::{self, Subscription};
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 /// The type of a test event.
 const TEST: &str = "stepwell.subscription.test";
@@ -39,7 +39,7 @@ impl Store {
             Some(_) => {}
         }
         let (event_id, delivery_id) = (Uuid::now_v7(), Uuid::now_v7());
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         sqlx::query!(
             "insert into stepwell.event (id, type, source, subject, at, data)
              values ($1, $2, $3, $4, $5, $6)",
@@ -88,7 +88,7 @@ impl Store {
             Some(found) if found.status != "active" => return Ok(Asked::Disabled),
             Some(Subscription { .. }) => {}
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         // One that is under way keeps its count: the attempt in flight is told by it.
         let again = sqlx::query!(
             "update stepwell.delivery

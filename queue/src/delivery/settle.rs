@@ -9,7 +9,7 @@ use super::Claimed;
 use super::again::next_attempt;
 use crate::subscription;
 use crate::text::clean;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 /// Why a subscription is disabled that answers 410.
 const GONE: &str = "the receiver answered 410 Gone";
@@ -38,7 +38,7 @@ impl Store {
         status: Option<u16>,
         took: Duration,
     ) -> Result<Option<Time>, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
             .fetch_one(&mut *transaction)
             .await?;

@@ -5,13 +5,12 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use sqlx::Connection as _;
 use tokio::sync::{Notify, oneshot};
 
 use super::{Enqueued, RunColumns, write};
 use crate::error::Fault;
 use crate::link::{Link, timed_out};
-use crate::{Error, NewRun, Store, place};
+use crate::{Error, NewRun, Store, place, transaction};
 
 /// Transactions in flight at once: while one waits for the disk, the next is being written.
 const LANES: usize = 2;
@@ -205,7 +204,7 @@ async fn write_once(link: &mut Link, runs: &[&NewRun]) -> Result<Vec<Option<Enqu
         write::insert_runs(connection, RunColumns::of(runs.iter().copied())).await?;
         return Ok(vec![Some(Enqueued::Created); runs.len()]);
     }
-    let mut transaction = connection.begin().await?;
+    let mut transaction = transaction::begin(connection).await?;
     let placed: Vec<_> = placed.into_iter().copied().collect();
     let full = place::refused(&mut transaction, &placed).await?;
     refused.extend((0..runs.len()).filter(|&n| full.contains(&runs[n].id)));

@@ -8,7 +8,6 @@ pub(crate) mod write;
 
 use std::collections::HashSet;
 
-use sqlx::Connection as _;
 use uuid::Uuid;
 
 pub(crate) use columns::RunColumns;
@@ -18,7 +17,7 @@ pub(crate) use write::insert_runs;
 
 use crate::listen::Hint;
 use crate::new_run::{Answer, Idempotency};
-use crate::{Error, NewRun, Store, place};
+use crate::{Error, NewRun, Store, place, transaction};
 
 /// Runs in one batch: the transaction stays short, and its memory bounded.
 pub const BATCH_RUNS_MAX: usize = 10_000;
@@ -83,7 +82,7 @@ impl Store {
         idempotency: Option<&Idempotency>,
     ) -> Result<Option<Enqueued>, Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
         if let Some(idempotency) = idempotency
             && !write::take_key(&mut transaction, idempotency).await?
         {

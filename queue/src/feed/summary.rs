@@ -5,9 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::Connection as _;
-
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 /// How often pages are summed up: until then each reading walks them, at full load some ten thousand rows.
 const EVERY: Duration = Duration::from_secs(5);
@@ -45,7 +43,7 @@ impl Store {
 
     async fn sum_up(&self) -> Result<(), Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
         sqlx::query!("select set_config('lock_timeout', $1, true)", LOCK_TIMEOUT)
             .fetch_one(&mut *transaction)
             .await?;

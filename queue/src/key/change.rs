@@ -12,7 +12,7 @@ use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::listen::{CHANNEL, Hint};
 use crate::new_run::Idempotency;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 /// What is decided about a key when it is made; checked by the caller.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ impl Store {
         actor: &Actor,
         idempotency: Option<&Idempotency>,
     ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if let Some(idempotency) = idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
                 Remembered::Fresh => {}
@@ -99,7 +99,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn revoke_key(&self, name_or_id: &str, actor: &Actor) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let Some(before) = read::locked(&mut transaction, name_or_id).await? else {
             return Ok(Changed::NotFound);
         };

@@ -1,11 +1,10 @@
 //! Writes lines, as many as there is room for.
 
-use sqlx::Connection as _;
 use uuid::Uuid;
 
 use super::{LINE_CHARS_MAX, LINES_PER_RUN_MAX, LINES_PER_STEP_MAX, Line};
 use crate::text::clean;
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 /// Lines in one statement.
 pub(super) const LINES_PER_STATEMENT: usize = 500;
@@ -29,7 +28,7 @@ impl Store {
 
     async fn write_some(&self, lines: &[Line]) -> Result<(), Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
         // Lines of one run are counted by one writer at a time; locks are taken in order.
         let mut locks: Vec<i32> = lines.iter().map(|line| lock_of(line.run_id)).collect();
         locks.sort_unstable();

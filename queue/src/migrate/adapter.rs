@@ -2,9 +2,9 @@
 
 use refinery_core::Migration;
 use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use crate::Error;
+use crate::{Error, transaction};
 
 /// A connection that refinery can migrate.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl AsyncTransaction for Adapter<'_> {
         &'a mut self,
         queries: T,
     ) -> Result<usize, sqlx::Error> {
-        let mut transaction = self.0.begin().await?;
+        let mut transaction = transaction::begin(self.0).await?;
         let mut count = 0;
         for query in queries {
             // From the embedded files and from refinery itself.

@@ -6,10 +6,10 @@ mod adapter;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 
 use crate::backoff::jittered;
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 mod forward {
     refinery::embed_migrations!("../migrations");
@@ -151,7 +151,7 @@ async fn down(connection: &mut PgConnection, count: usize) -> Result<Vec<i32>, E
                 "this program has no way back from schema version {version}: use the one that applied it"
             )));
         };
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(connection).await?;
         sqlx::raw_sql(*sql).execute(&mut *transaction).await?;
         sqlx::query("delete from stepwell.migration where version = $1")
             .bind(version)

@@ -14,7 +14,7 @@ use super::leader;
 use crate::delivery::{Event, interval};
 use crate::feed::{Cursor, Fed, FeedRecord};
 use crate::text::clean;
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 /// Where deliveries of one event go.
 struct Outgoing {
@@ -34,7 +34,7 @@ impl Store {
         to: &Cursor,
     ) -> Result<Option<usize>, Error> {
         let outgoing = self.outgoing(records).await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if !leader::advance(&mut transaction, me, from, &to.to_string()).await? {
             return Ok(None);
         }

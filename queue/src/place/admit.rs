@@ -1,11 +1,11 @@
 //! A place became free: whoever is next is let in, and told.
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Key, lock};
+use super::{Key, lock_shortly};
 use crate::listen::Hint;
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 impl Store {
     /// Lets in who waits for these keys. What goes wrong here the sweep does later.
@@ -18,9 +18,10 @@ impl Store {
     }
 
     async fn admit_one(&self, workflow_id: Uuid, key: &str) -> Result<(), Error> {
+        let _turn = self.desk.asking.acquire().await;
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
-        lock(&mut transaction, workflow_id, key).await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
+        lock_shortly(&mut transaction, workflow_id, key).await?;
         let admitted = next(&mut transaction, workflow_id, key).await?;
         transaction.commit().await?;
         for run_id in admitted {

@@ -16,6 +16,7 @@ mod sweep;
 mod take;
 
 use sqlx::PgConnection;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub(crate) use reserve::{insert, refused};
@@ -37,7 +38,12 @@ pub struct Claim {
 /// A key of a workflow.
 pub(crate) type Key = (Uuid, String);
 
-/// Takes the lock of a key until the transaction ends.
+/// How long who asks for a place, or gives one away, waits for the lock of its key before it lets go of its
+/// connection: the lock is held for a moment, or by a process that is lost.
+const KEY_PATIENCE: &str = "500ms";
+
+/// Takes the lock of a key until the transaction ends. One that is not free within the transaction's
+/// patience is [`Error::Unavailable`](crate::Error::Unavailable).
 async fn lock(
     connection: &mut PgConnection,
     workflow_id: Uuid,
@@ -45,11 +51,53 @@ async fn lock(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "select pg_advisory_xact_lock(hashtextextended($1::text, 0))",
-        format!("{workflow_id}/{}", clean(key)),
+        lock_of(workflow_id, key),
     )
     .fetch_one(connection)
     .await?;
     Ok(())
+}
+
+/// The same with less patience, for those who can come again.
+async fn lock_shortly(
+    connection: &mut PgConnection,
+    workflow_id: Uuid,
+    key: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "with patience as materialized (select set_config('lock_timeout', $2, true) as set)
+         select pg_advisory_xact_lock(hashtextextended($1::text, 0)) from patience where set is not null",
+        lock_of(workflow_id, key),
+        KEY_PATIENCE,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes the lock of a key if nobody has it.
+async fn try_lock(
+    connection: &mut PgConnection,
+    workflow_id: Uuid,
+    key: &str,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended($1::text, 0)) as "locked!""#,
+        lock_of(workflow_id, key),
+    )
+    .fetch_one(connection)
+    .await
+}
+
+fn lock_of(workflow_id: Uuid, key: &str) -> String {
+    format!("{workflow_id}/{}", clean(key))
+}
+
+/// Lets no more callers ask for places at once than leave connections for everybody else: those who wait
+/// for a key would otherwise take the whole pool.
+pub(crate) fn turns(pool_max: u32) -> Semaphore {
+    let half = usize::try_from(pool_max / 2).unwrap_or(usize::MAX);
+    Semaphore::new(half.clamp(1, Semaphore::MAX_PERMITS))
 }
 
 /// Gives places back, in the transaction that ends their runs; returns their keys.

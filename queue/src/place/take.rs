@@ -1,13 +1,12 @@
 //! A driver asks whether its run may begin.
 
-use sqlx::Connection as _;
 use stepwell_workflow::plan::OnLimit;
 use uuid::Uuid;
 
-use super::{admit, lock};
+use super::{admit, lock_shortly};
 use crate::inbox::Word;
 use crate::text::clean;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 /// Whether a run may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +32,10 @@ impl Store {
     ) -> Result<Place, Error> {
         let key = clean(key);
         let most = i32::try_from(most).unwrap_or(i32::MAX);
+        let turn = self.desk.asking.acquire().await;
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
-        lock(&mut transaction, workflow_id, &key).await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
+        lock_shortly(&mut transaction, workflow_id, &key).await?;
         sqlx::query!(
             "insert into stepwell.place (run_id, workflow_id, key, most) values ($1, $2, $3, $4)
              on conflict do nothing",
@@ -74,6 +74,7 @@ impl Store {
             self.wake(&mut connection, other).await?;
         }
         drop(connection);
+        drop(turn);
         for other in in_the_way {
             let reason = format!("the run {run_id} has the same concurrency key and came later");
             let word = Word::Cancel {

@@ -10,7 +10,7 @@ use super::ENTITY;
 use crate::audit::{self, Entry};
 use crate::listen::Hint;
 use crate::text::clean;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 /// Whether a decision changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn pause_queue(&self, name: &str, actor: &Actor) -> Result<Turned, Error> {
         let name = &*clean(name);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let old = hold(&mut transaction, name).await?;
         if old.paused_at.is_some() {
             return Ok(Turned::Already);
@@ -63,7 +63,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn resume_queue(&self, name: &str, actor: &Actor) -> Result<Turned, Error> {
         let name = &*clean(name);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let old = hold(&mut transaction, name).await?;
         if old.paused_at.is_none() {
             return Ok(Turned::Already);
@@ -88,7 +88,7 @@ impl Store {
         actor: &Actor,
     ) -> Result<Turned, Error> {
         let name = &*clean(name);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let old = hold(&mut transaction, name).await?;
         if old.max_running == max_running {
             return Ok(Turned::Already);

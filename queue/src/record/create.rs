@@ -7,7 +7,7 @@ use crate::audit::{self, Entry};
 use crate::enqueue::{RunColumns, insert_runs};
 use crate::idempotency::{self, Remembered};
 use crate::text::clean;
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 impl Store {
     /// Writes the record, its run if it has one, and the audit records; returns after the commit.
@@ -15,7 +15,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`]: it is unknown whether the record exists; the same key tells.
     pub async fn create_record(&self, new: &NewRecord) -> Result<Created, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if let Some(idempotency) = &new.idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
                 Remembered::Fresh => {}

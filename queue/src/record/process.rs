@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::ENTITY;
 use crate::audit::{self, Entry};
 use crate::enqueue::{RunColumns, insert_runs};
-use crate::{Error, NewRun, Store};
+use crate::{Error, NewRun, Store, transaction};
 
 /// What came of processing a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`]: it is unknown whether the run exists; asking again tells.
     pub async fn process_record(&self, id: Uuid, run: &NewRun) -> Result<Processed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let row = sqlx::query!(
             "select status, run_id, revision from stepwell.record where id = $1 for update",
             id

@@ -8,7 +8,7 @@ use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::{Answer, Idempotency};
 use crate::text::clean;
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 /// The entity type of audit records.
 const ENTITY: &str = "record_route";
@@ -66,7 +66,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn create_route(&self, new: &NewRoute) -> Result<RouteCreated, Error> {
         let route = &new.route;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if let Some(idempotency) = &new.idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
                 Remembered::Fresh => {}
@@ -120,7 +120,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn delete_route(&self, id: Uuid, actor: &Actor) -> Result<bool, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let gone = sqlx::query_as!(
             Route,
             "delete from stepwell.record_route r using stepwell.workflow w

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use sqlx::Connection as _;
 use stepwell_workflow::plan::Kind;
 use stepwell_workflow::{Plan, RunStatus, StepStatus};
 use uuid::Uuid;
 
 use super::Run;
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 /// Values of a map's results that are told apart, the most frequent first.
 pub const VALUES_MAX: i64 = 20;
@@ -131,7 +130,7 @@ impl Store {
             .await?
             .ok_or_else(|| Error::Corrupt(format!("run {run_id}: its version is gone")))?;
         let mut connection = self.lookups.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
         // Both statements count the same rows.
         sqlx::query!("set transaction isolation level repeatable read, read only")
             .execute(&mut *transaction)

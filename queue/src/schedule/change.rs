@@ -13,7 +13,7 @@ use super::{Changed, ENTITY, NewSchedule, Schedule, read};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::Idempotency;
-use crate::{Actor, Error, Revision, Store};
+use crate::{Actor, Error, Revision, Store, transaction};
 
 impl Store {
     /// Makes a schedule. The caller chooses id and time, because the idempotency key keeps the
@@ -29,7 +29,7 @@ impl Store {
         actor: &Actor,
         idempotency: Option<&Idempotency>,
     ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if let Some(idempotency) = idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
                 Remembered::Fresh => {}
@@ -83,7 +83,7 @@ impl Store {
         expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let before = match lock(&mut transaction, name_or_id, expected).await? {
             Ok(before) => before,
             Err(answer) => return Ok(answer),
@@ -151,7 +151,7 @@ impl Store {
         expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let before = match lock(&mut transaction, name_or_id, expected).await? {
             Ok(before) => before,
             Err(answer) => return Ok(answer),

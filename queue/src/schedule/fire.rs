@@ -15,7 +15,7 @@ use crate::audit::{self, Entry};
 use crate::enqueue::{RunColumns, insert_runs};
 use crate::inbox;
 use crate::listen::Hint;
-use crate::{Actor, Error, NewRun, PlannedVersion, Store};
+use crate::{Actor, Error, NewRun, PlannedVersion, Store, transaction};
 
 /// Due schedules of one look; the next look follows at once.
 const DUE_PER_LOOK: i64 = 100;
@@ -61,7 +61,7 @@ impl Store {
         // Before the transaction: with few connections, one that waits for a second never ends.
         let run = self.run_of(&seen).await?;
         let rhythm = seen.rhythm()?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let Some(schedule) = read::due(&mut transaction, &seen, now).await? else {
             return Ok(false);
         };

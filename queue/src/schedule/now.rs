@@ -8,7 +8,7 @@ use crate::audit::{self, Entry};
 use crate::enqueue::{RunColumns, insert_runs};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::{Answer, Idempotency};
-use crate::{Actor, Error, NewRun, Store};
+use crate::{Actor, Error, NewRun, Store, transaction};
 
 /// What the schedule would run now.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Store {
         run: &NewRun,
         idempotency: Option<&Idempotency>,
     ) -> Result<Started, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if let Some(idempotency) = idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
                 Remembered::Fresh => {}

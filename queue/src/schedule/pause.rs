@@ -4,7 +4,7 @@ use stepwell_workflow::Time;
 
 use super::change::lock;
 use super::{Changed, Schedule};
-use crate::{Actor, Error, Store};
+use crate::{Actor, Error, Store, transaction};
 
 impl Store {
     /// Pauses a schedule, or lets it go on from `now`: what would have fired in between does not.
@@ -19,7 +19,7 @@ impl Store {
         pause: bool,
         actor: &Actor,
     ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let before = match lock(&mut transaction, name_or_id, None).await? {
             Ok(before) => before,
             Err(answer) => return Ok(answer),

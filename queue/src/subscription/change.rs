@@ -12,7 +12,7 @@ use super::{Changed, ENTITY, NewSecret, NewSubscription, SUBSCRIPTIONS_MAX, Subs
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::Idempotency;
-use crate::{Actor, Error, Revision, Store};
+use crate::{Actor, Error, Revision, Store, transaction};
 
 /// How long the secret before signs beside a new one: receivers change theirs meanwhile.
 const OLD_SECRET_KEPT: TimeDelta = TimeDelta::hours(24);
@@ -37,7 +37,7 @@ impl Store {
         let Some(sealed) = self.seal_secret(id, secret)? else {
             return Ok(Changed::NoMasterKey);
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if let Some(idempotency) = idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
                 Remembered::Fresh => {}
@@ -97,7 +97,7 @@ impl Store {
                 sealed => sealed,
             },
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let before = match lock(&mut transaction, id, expected).await? {
             Ok(before) => before,
             Err(answer) => return Ok(answer),
@@ -196,7 +196,7 @@ impl Store {
         expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Changed, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let before = match lock(&mut transaction, id, expected).await? {
             Ok(before) => before,
             Err(answer) => return Ok(answer),

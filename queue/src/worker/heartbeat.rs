@@ -1,37 +1,31 @@
-//! Says every few seconds that this worker lives, and looks after those that no longer say so.
+//! Says every few seconds that this worker lives, and nothing else.
+//!
+//! It has a connection and a task of its own, and writes its own row only: nobody who waits for a lock, for
+//! a connection or for a lost process is in its way. [`super::rescue`] looks after those that are silent.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Life, rescue};
+use super::Life;
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::link::{Link, timed_out};
-use crate::place;
-
-/// How soon a new worker looks after the others, which has to wait until it has begun with its own work.
-const FIRST_BEAT: Duration = Duration::from_secs(1);
 
 /// Beats until the worker retires or is fenced.
 pub(super) async fn run(life: Arc<Life>) {
     let mut link = life.link();
     let mut backoff = Backoff::new();
-    // When the database was away, everybody was silent. The others get time to be heard again
-    // before we call them dead.
-    let mut sure_from = Instant::now();
     let mut failing = false;
     // The registration was the first beat.
-    let every = life.options.heartbeat.max(Duration::from_millis(10));
-    let mut beat = tokio::time::interval_at((Instant::now() + every.min(FIRST_BEAT)).into(), every);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut beat = life.rounds();
     loop {
         tokio::select! {
             () = life.ended.cancelled() => break,
             () = life.fenced.cancelled() => break,
             _ = beat.tick() => {}
         }
-        let beaten = tokio::time::timeout(life.options.dead_after / 2, once(&life, &mut link))
+        let beaten = tokio::time::timeout(patience(&life), once(&life, &mut link))
             .await
             .unwrap_or_else(|_| Err(Error::Unavailable(timed_out("a heartbeat"))));
         match beaten {
@@ -39,7 +33,9 @@ pub(super) async fn run(life: Arc<Life>) {
                 backoff.reset();
                 life.beats.send_modify(|beats| *beats += 1);
                 if std::mem::replace(&mut failing, false) {
-                    sure_from = Instant::now() + life.options.dead_after;
+                    // When the database was away, everybody was silent. The others get time to be
+                    // heard again before we call them dead.
+                    life.doubt_silence_until(Instant::now() + life.options.dead_after);
                 }
             }
             Ok(false) => {
@@ -55,18 +51,14 @@ pub(super) async fn run(life: Arc<Life>) {
                 continue;
             }
         }
-        if Instant::now() >= sure_from
-            && let Err(error) = rescue::once(&life, &mut link).await
-        {
-            tracing::warn!(%error, "a rescue failed; the next one goes on with it");
-            link.forget();
-        }
-        if let Err(error) = sweep(&life, &mut link).await {
-            tracing::warn!(%error, "places could not be looked after; the next beat does");
-            link.forget();
-        }
     }
     link.close().await;
+}
+
+/// How long a beat may take: then it is tried on another connection, while there is time before this
+/// worker is held for dead.
+fn patience(life: &Life) -> Duration {
+    (life.options.heartbeat).max(life.options.dead_after / 8)
 }
 
 /// Says that this worker lives; `false`: the database does not think so.
@@ -85,8 +77,4 @@ async fn once(life: &Life, link: &mut Link) -> Result<bool, Error> {
         life.draining.cancel();
     }
     Ok(true)
-}
-
-async fn sweep(life: &Life, link: &mut Link) -> Result<(), Error> {
-    place::sweep(&life.store, link.get().await?).await
 }

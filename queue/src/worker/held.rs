@@ -1,11 +1,16 @@
 //! What one worker has in its hands: the runs whose jobs it holds, and the attempts that it makes for
 //! others. Whatever else is leased to it is in doubt ([`super::reconcile`]).
+//!
+//! A run that is held and that nobody drives would stay so for as long as the worker lives, so each run is
+//! held together with the number of those who drive it ([`Driving`]).
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::Life;
 use crate::detached::Place;
 
 /// The runs whose jobs this worker holds: claimed, and not yet let go.
@@ -25,6 +30,32 @@ struct Hold {
     claims: u32,
     /// Whether its end is being committed.
     leaves: bool,
+    /// Workers that died while they held it, and it has made no progress since.
+    deaths: u16,
+    /// Those who drive it now: one, or for a moment none or two.
+    drivers: u32,
+    /// Since when nobody drives it any more. `None`: somebody does, or has yet to begin.
+    undriven_since: Option<Instant>,
+}
+
+/// Held for as long as somebody drives a run.
+#[derive(Debug)]
+pub struct Driving {
+    life: Arc<Life>,
+    run_id: Uuid,
+}
+
+impl Driving {
+    pub(crate) fn new(life: Arc<Life>, run_id: Uuid) -> Self {
+        life.held.driven(run_id);
+        Self { life, run_id }
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.life.held.undriven(self.run_id, Instant::now());
+    }
 }
 
 impl Held {
@@ -32,10 +63,67 @@ impl Held {
         self.lock().by_id.len()
     }
 
-    pub(crate) fn insert(&self, run_ids: impl Iterator<Item = Uuid>) {
+    /// Takes runs into hand, each with the number of workers that died with it.
+    pub(crate) fn insert(&self, runs: impl Iterator<Item = (Uuid, u16)>) {
+        let mut held = self.lock();
+        for (run_id, deaths) in runs {
+            let hold = held.by_id.entry(run_id).or_default();
+            hold.claims += 1;
+            hold.deaths = deaths;
+            hold.undriven_since = None;
+        }
+    }
+
+    /// Returns how many are suspects: of which one worker died, and of which more did.
+    pub(crate) fn suspects(&self) -> (usize, usize) {
+        let held = self.lock();
+        let deaths = || held.by_id.values().map(|hold| hold.deaths);
+        let (once, all) = (
+            deaths().filter(|n| *n == 1).count(),
+            deaths().filter(|n| *n > 0).count(),
+        );
+        (once, all - once)
+    }
+
+    /// These have made progress.
+    pub(super) fn clear(&self, run_ids: impl Iterator<Item = Uuid>) {
         let mut held = self.lock();
         for run_id in run_ids {
-            held.by_id.entry(run_id).or_default().claims += 1;
+            if let Some(hold) = held.by_id.get_mut(&run_id) {
+                hold.deaths = 0;
+            }
+        }
+    }
+
+    /// Returns the runs that nobody has driven for so long, and forgets them.
+    pub(super) fn take_orphans(&self, now: Instant, after: Duration) -> Vec<Uuid> {
+        let mut held = self.lock();
+        let undriven = |hold: &Hold| {
+            let since = hold.undriven_since.filter(|_| hold.drivers == 0);
+            since.is_some_and(|since| now.duration_since(since) >= after)
+        };
+        let orphans = held.by_id.iter().filter(|(_, hold)| undriven(hold));
+        let orphans: Vec<_> = orphans.map(|(run_id, _)| *run_id).collect();
+        for run_id in &orphans {
+            while held.let_go(run_id) {}
+        }
+        orphans
+    }
+
+    fn driven(&self, run_id: Uuid) {
+        if let Some(hold) = self.lock().by_id.get_mut(&run_id) {
+            hold.drivers += 1;
+            hold.undriven_since = None;
+        }
+    }
+
+    fn undriven(&self, run_id: Uuid, now: Instant) {
+        if let Some(hold) = self.lock().by_id.get_mut(&run_id) {
+            // It was let go of meanwhile, and claimed again: then somebody has yet to begin.
+            if hold.drivers > 0 {
+                hold.drivers -= 1;
+                hold.undriven_since = (hold.drivers == 0).then_some(now);
+            }
         }
     }
 
@@ -132,7 +220,7 @@ mod tests {
     fn a_run_whose_end_is_being_committed_takes_no_slot() {
         let held = Held::default();
         let runs: Vec<Uuid> = (0..5).map(|_| Uuid::now_v7()).collect();
-        held.insert(runs.iter().copied());
+        held.insert(runs.iter().map(|run| (*run, 0)));
         assert_eq!(held.in_slots(10), 5);
         held.leave(runs.iter().copied().take(3));
         held.leave(runs.iter().copied().take(1));
@@ -149,13 +237,46 @@ mod tests {
     fn a_run_that_was_claimed_again_is_held_until_it_is_let_go_of_again() {
         let held = Held::default();
         let run = || std::iter::once(Uuid::max());
-        held.insert(run());
+        held.insert(run().map(|run| (run, 0)));
         held.leave(run());
-        held.insert(run());
+        held.insert(run().map(|run| (run, 0)));
         assert_eq!(held.remove(run()), 1);
         assert_eq!((held.contains(Uuid::max()), held.in_slots(10)), (true, 1));
         assert_eq!(held.remove(run()), 1);
         assert_eq!((held.contains(Uuid::max()), held.len()), (false, 0));
         assert_eq!(held.remove(run()), 0);
+    }
+
+    #[test]
+    fn a_run_that_is_held_and_not_driven_is_an_orphan_after_a_while() {
+        let held = Held::default();
+        let run = Uuid::max();
+        let begun = Instant::now();
+        let later = |seconds| begun + Duration::from_secs(seconds);
+        let orphans = |seconds| held.take_orphans(later(seconds), Duration::from_secs(10));
+        held.insert(std::iter::once((run, 0)));
+        assert!(orphans(100).is_empty(), "its driver has yet to begin");
+        held.driven(run);
+        assert!(orphans(100).is_empty());
+        held.undriven(run, later(100));
+        assert!(orphans(109).is_empty());
+        held.insert(std::iter::once((run, 0)));
+        assert!(orphans(200).is_empty(), "it was claimed again");
+        held.driven(run);
+        held.undriven(run, later(200));
+        assert_eq!(orphans(210), [run]);
+        assert_eq!(held.len(), 0);
+    }
+
+    #[test]
+    fn a_run_is_a_suspect_until_it_makes_progress_or_is_let_go_of() {
+        let held = Held::default();
+        let runs: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
+        held.insert(runs.iter().copied().zip([0, 1, 1, 2]));
+        assert_eq!(held.suspects(), (2, 1));
+        held.clear(runs.iter().copied().take(2));
+        assert_eq!(held.suspects(), (1, 1));
+        held.remove(runs.iter().copied().skip(3));
+        assert_eq!(held.suspects(), (1, 0));
     }
 }

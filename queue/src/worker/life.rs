@@ -1,7 +1,8 @@
 //! What the loops of one worker share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use stepwell_workflow::Time;
 use tokio::sync::{Notify, watch};
@@ -16,10 +17,17 @@ use super::watch::Watchers;
 use crate::commit::Committed;
 use crate::link::Link;
 use crate::listen::Hint;
+use crate::seat::Seats;
 use crate::text::clean;
 use crate::timeline::Timeline;
 use crate::{Error, Store};
 
+/// How soon a new worker looks after the others.
+const FIRST_ROUND: Duration = Duration::from_secs(1);
+/// The least time between two beats.
+const SHORTEST_BEAT: Duration = Duration::from_millis(10);
+/// How long a run may be held and not driven: much longer than one hand takes to pass it to the next.
+const UNDRIVEN_MAX: Duration = Duration::from_secs(10);
 /// No run of this worker waits for a time.
 const NEVER: i64 = i64::MAX;
 
@@ -34,6 +42,8 @@ pub(crate) struct Life {
     pub(crate) held: Held,
     /// The attempts that it makes for the drivers of others.
     pub(crate) makes: Makes,
+    /// The seats that it has at agents.
+    pub(crate) seats: Seats,
     /// As `claiming`, for attempts.
     pub(crate) taking: tokio::sync::Mutex<()>,
     pub(super) takings: Takings,
@@ -55,6 +65,8 @@ pub(crate) struct Life {
     pub(crate) beats: watch::Sender<u64>,
     pub(crate) fenced: CancellationToken,
     pub(super) timeline: Arc<Timeline>,
+    /// Until then it says nothing of the others that they are silent.
+    silence_doubted_until: Mutex<Instant>,
     pub(crate) draining: CancellationToken,
     /// The worker retires: its loops end.
     pub(crate) ended: CancellationToken,
@@ -71,6 +83,7 @@ impl Life {
             epoch: AtomicI32::new(1),
             held: Held::default(),
             makes: Makes::default(),
+            seats: Seats::default(),
             taking: tokio::sync::Mutex::new(()),
             takings: Takings::default(),
             watchers: Watchers::default(),
@@ -83,11 +96,32 @@ impl Life {
             wake_at_micros: AtomicI64::new(NEVER),
             beats: watch::Sender::new(0),
             timeline: Arc::new(Timeline::new(fenced.clone())),
+            silence_doubted_until: Mutex::new(Instant::now()),
             fenced,
             draining: CancellationToken::new(),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// Beats at which this worker says that it lives and looks after others. The first comes soon, but
+    /// not before it has begun with its own work.
+    pub(crate) fn rounds(&self) -> tokio::time::Interval {
+        let every = self.options.heartbeat.max(SHORTEST_BEAT);
+        let first = tokio::time::Instant::now() + every.min(FIRST_ROUND);
+        let mut rounds = tokio::time::interval_at(first, every);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        rounds
+    }
+
+    /// Whether workers that are silent for too long can be held for dead.
+    pub(super) fn silence_counts(&self, now: Instant) -> bool {
+        now >= *lock(&self.silence_doubted_until)
+    }
+
+    /// Gives the others time to be heard again.
+    pub(super) fn doubt_silence_until(&self, until: Instant) {
+        *lock(&self.silence_doubted_until) = until;
     }
 
     /// A connection for a loop with ordinary statements.
@@ -118,6 +152,28 @@ impl Life {
         self.freed.notify_one();
     }
 
+    /// Takes note that these runs are no suspects any more.
+    pub(crate) fn cleared(&self, runs: impl Iterator<Item = Uuid>) {
+        self.held.clear(runs);
+        self.freed.notify_one();
+    }
+
+    /// Gives back what is held and driven by nobody. That must not be; if it is, nobody would ever move it.
+    pub(super) fn give_orphans_back(&self) {
+        let orphans = self.held.take_orphans(Instant::now(), UNDRIVEN_MAX);
+        if orphans.is_empty() {
+            return;
+        }
+        tracing::error!(runs = ?orphans, "these runs were held and nobody drove them; they are given back");
+        self.store
+            .desk
+            .counters
+            .orphans_given_back
+            .add(orphans.len());
+        self.freed.notify_one();
+        self.doubt();
+    }
+
     /// Takes note that the ends of these runs are being committed: others may have their slots.
     pub(crate) fn leaving(&self, runs: impl Iterator<Item = Uuid>) {
         if self.held.leave(runs) > 0 {
@@ -143,6 +199,11 @@ impl Life {
         self.doubted.notify_one();
     }
 
+    /// Whether there may be something of ours that we do not know of.
+    pub(crate) fn in_doubt(&self) -> bool {
+        self.doubt.load(Ordering::Acquire)
+    }
+
     /// Remembers that a run of ours is due at this time, so that it is claimed then.
     pub(crate) fn wake_at(&self, at: Option<Time>) {
         if let Some(at) = at {
@@ -162,8 +223,8 @@ impl Life {
     pub(super) async fn enter(&self) -> Result<bool, Error> {
         let options = &self.options;
         let partitioned = sqlx::query_scalar!(
-            r#"insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms)
-               values ($1, $2, $3, $4, $5, $6)
+            r#"insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms, session)
+               values ($1, $2, $3, $4, $5, $6, $7)
                returning to_regclass('stepwell.audit_' || to_char(now() at time zone 'utc', 'YYYYMMDD'))
                    is not null as "partitioned!""#,
             self.id,
@@ -172,6 +233,7 @@ impl Life {
             &options.queues,
             i32::try_from(options.slots).unwrap_or(i32::MAX),
             i32::try_from(options.dead_after.as_millis()).unwrap_or(i32::MAX),
+            self.store.desk.session,
         )
         .fetch_one(&self.store.pool)
         .await?;
@@ -201,19 +263,25 @@ impl Life {
         )
         .execute(&mut *connection)
         .await?;
-        let queues = super::rescue::free_all(&mut connection, self.id, &[], 0)
-            .await?
-            .0;
+        let freed = super::rescue::free_all(&mut connection, self.id, &[], 0).await?;
         crate::detached::free(&mut connection, &self.store, self.id, &[], 0).await?;
-        sqlx::query!(
-            "update stepwell.worker set freed_at = now() where id = $1 and status = 'gone'",
-            self.id
-        )
-        .execute(&mut *connection)
-        .await?;
-        for queue in queues {
+        // Else another worker frees the rest.
+        if freed.left == 0 {
+            sqlx::query!(
+                "update stepwell.worker set freed_at = now() where id = $1 and status = 'gone'",
+                self.id
+            )
+            .execute(&mut *connection)
+            .await?;
+        }
+        for queue in freed.queues {
             self.store.announce(Hint::Work { queue });
         }
         Ok(())
     }
+}
+
+fn lock(instant: &Mutex<Instant>) -> MutexGuard<'_, Instant> {
+    // A point in time is whole whatever happened.
+    instant.lock().unwrap_or_else(PoisonError::into_inner)
 }

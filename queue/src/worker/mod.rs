@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 pub use census::Census;
 pub use drain::Drained;
+pub use held::Driving;
 pub(crate) use life::Life;
 pub use list::{Member, MemberFilter, MemberPage};
 
@@ -37,6 +38,8 @@ use crate::claim;
 use crate::commit::Lanes;
 use crate::detached::Detached;
 use crate::link::Link;
+use crate::place;
+use crate::seat::Seating;
 use crate::text::clean;
 use crate::{Committer, Error, Store};
 
@@ -104,6 +107,8 @@ impl Store {
         let (entered, ()) = tokio::join!(entering, claim::warm_up(&mut claims, &life));
         let partitioned = entered?;
         life.tasks.spawn(heartbeat::run(Arc::clone(&life)));
+        life.tasks.spawn(rescue::run(Arc::clone(&life)));
+        life.tasks.spawn(place::sweep(Arc::clone(&life)));
         life.tasks.spawn(reconcile::run(Arc::clone(&life)));
         life.tasks.spawn(watch::run(Arc::clone(&life)));
         life.tasks.spawn(crate::partition::maintain(
@@ -170,6 +175,12 @@ impl Worker {
         Detached::new(Arc::clone(&self.life))
     }
 
+    /// The worker's hand on the seats at agents.
+    #[must_use]
+    pub fn seating(&self) -> Seating {
+        Seating::new(Arc::clone(&self.life))
+    }
+
     /// Cancelled when the database holds this worker for dead, or lost some of what it did: every
     /// driver must drop its run, and the process registers anew.
     #[must_use]
@@ -192,6 +203,12 @@ impl Worker {
                 tracing::debug!(%error, "nobody hears that this worker drains");
             }
         }
+    }
+
+    /// Takes note that somebody drives a run, for as long as what is returned lives.
+    #[must_use]
+    pub fn driving(&self, run_id: Uuid) -> Driving {
+        Driving::new(Arc::clone(&self.life), run_id)
     }
 
     /// Returns how many runs it holds.

@@ -6,7 +6,7 @@ use super::secrets::Sealed;
 use super::{Created, NewWorkflow, agents, record, status_word};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 impl Store {
     /// Writes the workflow, its first version and the audit record; returns after the commit.
@@ -20,7 +20,7 @@ impl Store {
             Sealed::NoMasterKey => return Ok(Created::NoMasterKey),
         };
         let content_hash = text.secrets.hash(&text.content_hash);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         let active = text.active.unwrap_or(true);
         if let Some(idempotency) = &new.idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::record;
 use crate::audit::{self, Entry};
-use crate::{Actor, Error, Revision, Store};
+use crate::{Actor, Error, Revision, Store, transaction};
 
 /// What came of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Store {
         expected: Option<&[Revision]>,
         actor: &Actor,
     ) -> Result<Deleted, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         super::lock::lock(&mut transaction, id).await?;
         let Some(old) = sqlx::query!(
             r#"select w.revision, w.status = 'active' as "active!", v.version, v.content_hash

@@ -12,7 +12,7 @@ use super::{Workflow, WorkflowText, agents, record, status_word};
 use crate::audit::{self, Entry};
 use crate::idempotency::{self, Remembered};
 use crate::new_run::{Answer, Idempotency};
-use crate::{Actor, Error, Revision, Store};
+use crate::{Actor, Error, Revision, Store, transaction};
 
 /// What came of a change.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Store {
         now: Time,
         idempotency: Option<&Idempotency>,
     ) -> Result<Replaced, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = transaction::begin_in(&self.pool).await?;
         if let Some(idempotency) = idempotency {
             match idempotency::remember(&mut transaction, idempotency).await? {
                 Remembered::Fresh => {}

@@ -19,7 +19,6 @@ impl Driver {
             return Some(End::Released {
                 wake_at: None,
                 blocked_on: why.unwrap_or_else(|| blocked_on.clone()),
-                paused,
             });
         }
         if self.state.in_flight() > 0 || !self.landed.is_empty() || asks {
@@ -31,7 +30,6 @@ impl Driver {
             Some(blocked_on) if !is_near(wake_at) => Some(End::Released {
                 wake_at,
                 blocked_on,
-                paused: self.state.header.paused,
             }),
             _ if self.state.draining => Some(End::GivenBack),
             _ => None,

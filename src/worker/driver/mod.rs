@@ -77,6 +77,8 @@ pub(crate) struct Driver {
     held_back: Option<BlockedOn>,
     /// The deaths that the run has yet to hear of with its beginning. `None`: it has begun here.
     deaths: Option<u16>,
+    /// Whether its last worker died, and it has made no progress since.
+    suspect: bool,
     /// Whether no driver has begun it in this generation.
     unbegun: bool,
     /// Whether more pure steps are ready than one call of `advance` decides.
@@ -87,6 +89,7 @@ pub(crate) struct Driver {
 /// kept until nothing more is to be done for it.
 pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed, counted: TaskTrackerToken) {
     let active = context.metrics.run_taken();
+    let driving = context.worker.driving(claimed.header.id);
     let dropped = context.stages.dropped.clone();
     let held = tokio::select! {
         biased;
@@ -95,7 +98,7 @@ pub(crate) async fn drive(context: Arc<Context>, claimed: Claimed, counted: Task
     };
     match held {
         Ok(None) => {}
-        Ok(Some(parting)) => parting.see_off(active, counted),
+        Ok(Some(parting)) => parting.see_off(active, driving, counted),
         Err(Gone) => say_dropped(),
     }
 }
@@ -140,6 +143,7 @@ impl Driver {
             idle_ticks: 0,
             held_back,
             deaths: Some(claimed.deaths),
+            suspect: claimed.deaths > 0,
             unbegun,
             more: false,
         };

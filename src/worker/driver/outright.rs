@@ -80,6 +80,8 @@ pub(crate) fn fail(header: &RunHeader, sequence: i64, failure: Failure, steps: S
             cancel_reason: None,
             parent: header.parent.clone(),
         }),
+        paused: None,
+        came_through: false,
         placed: false,
     }
 }

@@ -4,6 +4,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
+use stepwell_queue::worker::Driving;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
@@ -24,11 +25,12 @@ impl Parting {
     }
 
     /// Waits, in a task of its own, until the last commit is made. The run is active and counted until then.
-    pub(super) fn see_off(self, active: Active, counted: TaskTrackerToken) {
+    pub(super) fn see_off(self, active: Active, driving: Driving, counted: TaskTrackerToken) {
         let waiting = async move {
             // Declared first, dropped last: when nobody is counted, nobody holds the worker.
             let _counted = counted;
             let _active = active;
+            let _driving = driving;
             self.wait().await;
         };
         tokio::spawn(waiting.in_current_span());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_queue::commit::StepWrite;
+use stepwell_queue::commit::{StepWrite, set_aside};
 use stepwell_queue::{Committed, Committing};
 use stepwell_workflow::{Event, Failure, RunStatus};
 
@@ -61,6 +61,15 @@ impl Driver {
         if !self.start_stored && (over || self.begun.elapsed() >= LINGER) {
             changes.started_at = self.state.header.started_at;
             self.start_stored = changes.started_at.is_some();
+        }
+        if self.suspect
+            && changes
+                .steps
+                .iter()
+                .any(|step| step.snapshot.status.is_terminal())
+        {
+            changes.came_through = true;
+            self.suspect = false;
         }
         let sequence = changes.sequence;
         let committing = self.context.committer.commit(changes);
@@ -178,8 +187,10 @@ impl Driver {
                 Ok(())
             }
             Committed::Refused(reason) => {
-                tracing::error!(reason, "even the end of the run was refused");
-                Err(Gone)
+                let header = &self.state.header;
+                let aside = set_aside(header.id, header.generation, self.committed);
+                self.context.set_aside(aside, &reason).await;
+                Ok(())
             }
             Committed::Fenced | Committed::Unknown => Err(Gone),
         }

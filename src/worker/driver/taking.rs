@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_queue::commit::StepWrite;
+use stepwell_queue::commit::{StepWrite, set_aside};
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
@@ -94,7 +94,10 @@ async fn fail(
     changes.placed = placed;
     match context.committer.commit(changes).await {
         Committed::Done => context.metrics.run_finished(RunStatus::Failed),
-        Committed::Refused(reason) => tracing::error!(reason, "the end was refused"),
+        Committed::Refused(reason) => {
+            let aside = set_aside(header.id, header.generation, header.sequence);
+            context.set_aside(aside, &reason).await;
+        }
         Committed::Fenced | Committed::Unknown => return Err(Gone),
     }
     Ok(())

@@ -39,6 +39,8 @@ impl Undone {
                 snapshot: state.snapshot(plan, key),
             })
         });
+        // A word may have paused or resumed it; it is written whenever the job row is.
+        let paused = (!self.consumed.is_empty() || end.is_some()).then_some(state.header.paused);
         Changes {
             run_id: state.header.id,
             generation: state.header.generation,
@@ -53,6 +55,8 @@ impl Undone {
             recalls_all: false,
             sequence: state.header.sequence,
             end,
+            paused,
+            came_through: false,
             placed: plan.concurrency.is_some(),
         }
     }

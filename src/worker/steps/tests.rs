@@ -27,7 +27,7 @@ fn steps(tasks: Registry) -> Arc<Steps> {
         master_key: None,
     });
     Arc::new(Steps {
-        seats: Seats::new(store.as_ref().unwrap().clone()),
+        seats: Seats::default(),
         store: store.unwrap(),
         outbound: Outbound::new(true).unwrap(),
         tasks,

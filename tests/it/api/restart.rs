@@ -12,7 +12,7 @@ const RESTART: Duration = Duration::from_millis(150);
 /// Every connection of the app breaks, as when Postgres restarts; returns when all are gone.
 async fn cut(app: &App) {
     let others = "from pg_stat_activity
-        where datname = current_database() and application_name = 'stepwell'";
+        where datname = current_database() and application_name like 'stepwell %'";
     let pids = app
         .database
         .text(&format!(

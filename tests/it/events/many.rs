@@ -15,7 +15,7 @@ async fn a_thousand_streams_need_one_connection() {
         app.api.workflow("w", waiting()).await;
         let mut client = connect(app).await;
         let connections = "select count(*) from pg_stat_activity
-                           where datname = current_database() and application_name = 'stepwell'";
+                           where datname = current_database() and application_name like 'stepwell %'";
         // Everything that the process holds besides, and the pools filled to their bounds.
         for _ in 0..20 {
             let starts = (0..8).map(|_| app.api.get("runs?count=true"));

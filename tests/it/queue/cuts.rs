@@ -17,7 +17,7 @@ const CUTS: usize = 12;
 const COMPLETED: &str = "select count(*) from stepwell.run where status = 'completed'";
 const CUT: &str = "select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()
-      and application_name = 'stepwell'";
+      and application_name like 'stepwell %'";
 
 /// Goes on from what is stored. A commit whose outcome is unknown ends it: somebody takes the run up.
 async fn drive(claimed: Claimed, committer: Committer) {

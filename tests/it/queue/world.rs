@@ -253,6 +253,5 @@ pub(crate) fn released(wake_at: Option<Time>) -> End {
             until: wake_at,
             detail: None,
         },
-        paused: false,
     }
 }

@@ -56,6 +56,16 @@ pub(crate) fn samples(counters: &Counters) -> Vec<Sample> {
             &c.refused_commits,
         ),
         (
+            "commits_set_aside",
+            "Times that changes of a run were set aside: the database did not take them, for a reason not known to pass.",
+            &c.commits_set_aside,
+        ),
+        (
+            "orphans_given_back",
+            "Runs that this worker held and nobody drove; it gave them back.",
+            &c.orphans_given_back,
+        ),
+        (
             "workers_marked_dead",
             "Workers that this process held for dead.",
             &c.workers_marked_dead,

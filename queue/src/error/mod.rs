@@ -1,6 +1,8 @@
 //! What can go wrong between us and Postgres. An expected "no" is not an error but an answer.
 
-use std::borrow::Cow;
+mod fault;
+
+pub(crate) use fault::{Fault, ends_session, sql_state};
 
 /// A database operation that did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -40,55 +42,11 @@ fn again(error: &sqlx::Error) -> sqlx::Error {
     }
 }
 
-/// Returns the SQLSTATE that the database answered with, if it was the database that answered.
-pub(crate) fn sql_state(error: &sqlx::Error) -> Option<Cow<'_, str>> {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-}
-
-/// What a failed statement has done, and what to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The connection is gone: the statement may or may not have been committed.
-    Broken,
-    /// Nothing was written, and the same statement may go well later.
-    Passing,
-    /// Nothing was written, and a value or a row is to blame.
-    Guilty,
-}
-
-impl Fault {
-    /// Says what kind of fault this is.
-    pub(crate) fn of(error: &sqlx::Error) -> Self {
-        let Some(code) = sql_state(error) else {
-            return match error {
-                sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::Protocol(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed => Self::Broken,
-                _ => Self::Guilty,
-            };
-        };
-        match code.as_bytes() {
-            // Ended by an administrator or a crash, or by a timeout of idle sessions.
-            b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"25P03" => Self::Broken,
-            [b'0', b'8', ..] => Self::Broken,
-            // Deadlocks, serialisation, locks not to be had in time, statements cancelled, a full disk,
-            // too many connections, a server that may not write yet.
-            [b'4', b'0', ..] | [b'5', b'3', ..] | b"55P03" | b"57014" | b"25006" => Self::Passing,
-            _ => Self::Guilty,
-        }
-    }
-}
-
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match Fault::of(&error) {
             Fault::Broken | Fault::Passing => Self::Unavailable(error),
-            Fault::Guilty => match &error {
+            Fault::Strange | Fault::Guilty => match &error {
                 sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
                     Self::Corrupt(error.to_string())
                 }

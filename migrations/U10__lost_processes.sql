@@ -1,0 +1,2 @@
+drop index stepwell.job_suspect;
+alter table stepwell.worker drop column session;
