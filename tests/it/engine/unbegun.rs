@@ -169,3 +169,68 @@ async fn a_run_that_is_paused_before_a_worker_has_it_makes_no_step() {
     })
     .await;
 }
+
+/// What each record says of the run's status: `action before after`.
+async fn chain(app: &App, id: &str) -> Vec<String> {
+    let trail = app.api.audit(id).await;
+    let of_run = trail.iter().filter(|record| record["step"].is_null());
+    of_run
+        .map(|record| {
+            let word = |name: &str| record[name].as_str().unwrap_or("-").to_owned();
+            format!("{} {} {}", word("action"), word("before"), word("after"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_trail_says_where_a_run_stood_that_was_paused_before_it_began() {
+    with_app(async |app| {
+        let agent = agent(app).await;
+        app.api.workflow("w", call()).await;
+        // Cancelled where it stands.
+        let far = json!({"run_at": Utc::now() + TimeDelta::hours(1)});
+        let id = app.api.start_with("w", far).await;
+        say(app, &id, "pause").await;
+        say(app, &id, "cancel").await;
+        assert_eq!(
+            chain(app, &id).await,
+            [
+                "run.created - pending",
+                "run.paused pending paused",
+                "run.cancelled paused cancelled"
+            ]
+        );
+        // Taken up by a driver while it is paused, and resumed and cancelled there.
+        for (word, end) in [
+            (
+                "resume",
+                [
+                    "run.resumed paused pending",
+                    "run.started pending running",
+                    "run.completed running completed",
+                ]
+                .as_slice(),
+            ),
+            ("cancel", &["run.cancelled paused cancelled"]),
+        ] {
+            let soon = json!({"run_at": Utc::now() + TimeDelta::milliseconds(400)});
+            let id = app.api.start_with("w", soon).await;
+            say(app, &id, "pause").await;
+            was_taken_up(app, &id).await;
+            say(app, &id, word).await;
+            app.api.finished(&id).await;
+            let told = chain(app, &id).await;
+            assert_eq!(
+                told[..2],
+                ["run.created - pending", "run.paused pending paused"]
+            );
+            let rest: Vec<_> = told[2..]
+                .iter()
+                .filter(|line| *line != "run.started - -")
+                .collect();
+            assert_eq!(rest, end.iter().collect::<Vec<_>>(), "{told:?}");
+        }
+        assert_eq!(agent.all().len(), 1);
+    })
+    .await;
+}

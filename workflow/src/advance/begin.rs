@@ -22,6 +22,10 @@ impl RunState {
             } else {
                 RunStatus::Running
             });
+            if self.header.paused {
+                // It was paused before its first step: it rests from now on.
+                self.rested_at = turn.now;
+            }
             let after = self.status.as_str();
             let detail = json!({ "generation": self.header.generation });
             self.record_run(turn, "run.started", before, after, Some(detail));

@@ -50,8 +50,8 @@ impl RunState {
         };
         let seen = header.started_at.unwrap_or(header.created_at);
         let mut header = header;
-        // One that was paused before its first step rests from when its driver says so.
-        if header.paused && header.started_at.is_some() && !header.status.is_terminal() {
+        // Whether it has begun or not: where it stood is what the next record says it stood.
+        if header.paused && !header.status.is_terminal() {
             header.status = RunStatus::Paused;
         }
         let mut run = Self {

@@ -1,0 +1,68 @@
+-- As migrations/V6__sql_functions.sql has them.
+create or replace function stepwell.cancel_unbegun(
+        run uuid, reason text, actor text, request_id text,
+        out awaited boolean, out parent_queue text, out parent_leased uuid,
+        out place_workflow uuid, out place_key text) returns setof record
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    with gone as (
+        delete from stepwell.job j
+        where j.run_id = cancel_unbegun.run and j.fresh and j.state in ('ready', 'timed')
+        returning j.run_id, j.awaited, j.sequence, j.messages
+    ),
+    over as (
+        update stepwell.run r
+        set status = 'cancelled', finished_at = greatest(clock_timestamp(), r.created_at), cancelled_by = cancel_unbegun.actor,
+            cancel_reason = cancel_unbegun.reason, sequence = gone.sequence + 1
+        from gone
+        where r.id = cancel_unbegun.run and r.id = gone.run_id and r.status = 'pending'
+        returning r.id, r.workflow_id, r.dedupe_key, r.parent_id, r.parent_step, r.parent_item, r.sequence
+    ),
+    freed as (
+        delete from stepwell.dedupe d using over o
+        where o.dedupe_key is not null and d.workflow_id = o.workflow_id and d.key = o.dedupe_key and d.run_id = o.id
+    ),
+    left_place as (
+        delete from stepwell.place p using over o where p.run_id = o.id
+        returning p.workflow_id, p.key
+    ),
+    unread as (
+        delete from stepwell.inbox i using gone g where g.messages > 0 and i.run_id = g.run_id
+    ),
+    written as (
+        insert into stepwell.audit
+            (id, entity_type, entity_id, sequence, action, before, after, detail, actor, request_id)
+        select stepwell.uuid7(), 'run', o.id, o.sequence, 'run.cancelled', '"pending"', '"cancelled"',
+               case when cancel_unbegun.reason is not null
+                   then json_build_object('reason', cancel_unbegun.reason) end,
+               cancel_unbegun.actor, cancel_unbegun.request_id
+        from over o
+    ),
+    parent as (
+        update stepwell.job j
+        set messages = j.messages + 1,
+            state = (case when j.state in ('timed', 'parked') then 'ready' else j.state::text end)::stepwell.job_state,
+            run_at = null,
+            blocked_on = null
+        from over o
+        where j.run_id = o.parent_id
+        returning j.run_id, j.queue, j.state, o.id as child_id, o.parent_step, o.parent_item
+    ),
+    told as (
+        insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
+        select p.run_id, 'child_ended',
+               json_build_object('step', p.parent_step, 'item', p.parent_item, 'child_run_id', p.child_id,
+                   'failure', json_build_object('type', 'child_failed',
+                       'message', 'the child run was cancelled', 'retryable', false)),
+               'run:' || p.child_id, cancel_unbegun.request_id
+        from parent p
+    )
+    select g.awaited,
+           (select p.queue from parent p where p.state = 'ready'),
+           (select p.run_id from parent p where p.state = 'leased'),
+           (select p.workflow_id from left_place p),
+           (select p.key from left_place p)
+    from gone g;
+end $$;
