@@ -66,3 +66,54 @@ begin
            (select p.key from left_place p)
     from gone g;
 end $$;
+
+create or replace function stepwell.open_generation(
+        run uuid, from_step text, reset boolean, actor text, request_id text,
+        out outcome text, out status text, out generation int, out queue text, out holder uuid)
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    old record;
+begin
+    select r.status, r.generation, r.sequence, r.queue, r.priority, r.workflow_id, r.dedupe_key into old
+    from stepwell.run r where r.id = open_generation.run for update;
+    if not found then
+        outcome := 'not_found';
+        return;
+    end if;
+    status := old.status::text;
+    if old.status not in ('failed', 'cancelled', 'timed_out') then
+        outcome := case old.status when 'completed' then 'completed' else 'not_over' end;
+        return;
+    end if;
+    if old.dedupe_key is not null then
+        insert into stepwell.dedupe (workflow_id, key, run_id)
+        values (old.workflow_id, old.dedupe_key, open_generation.run)
+        on conflict (workflow_id, key) do nothing;
+        select d.run_id into holder from stepwell.dedupe d
+        where d.workflow_id = old.workflow_id and d.key = old.dedupe_key and d.run_id <> open_generation.run;
+        if found then
+            outcome := 'duplicate';
+            return;
+        end if;
+    end if;
+    outcome := 'accepted';
+    generation := old.generation + 1;
+    queue := old.queue;
+    delete from stepwell.inbox i where i.run_id = open_generation.run;
+    update stepwell.run r
+    set status = 'pending', generation = open_generation.generation, sequence = old.sequence + 1,
+        finished_at = null, started_at = null, error = null, output = null, cancelled_by = null, cancel_reason = null
+    where r.id = open_generation.run;
+    insert into stepwell.job (run_id, queue, state, rank, messages, fresh, sequence)
+    values (open_generation.run, old.queue, 'ready', -old.priority, 1, false, old.sequence + 1);
+    insert into stepwell.inbox (run_id, kind, payload, actor, request_id)
+    values (open_generation.run, 'retry',
+            json_build_object('from_step', open_generation.from_step, 'reset', open_generation.reset),
+            open_generation.actor, open_generation.request_id);
+    insert into stepwell.audit
+        (id, entity_type, entity_id, sequence, action, before, after, detail, actor, request_id)
+    values (stepwell.uuid7(), 'run', open_generation.run, old.sequence + 1, 'run.retry_requested',
+            to_json(old.status), '"pending"', json_build_object('generation', open_generation.generation),
+            open_generation.actor, open_generation.request_id);
+end $$;

@@ -38,6 +38,20 @@ impl FeedRecord {
     pub fn is_of_run(&self) -> bool {
         matches!(self.entity_type.as_str(), "run" | "step")
     }
+
+    /// Returns why the run or the attempt failed of which it tells so. The record keeps it: the run's row
+    /// forgets it with a retry.
+    #[must_use]
+    pub fn error(&self) -> Option<Box<RawValue>> {
+        #[derive(serde::Deserialize)]
+        struct Detail {
+            #[serde(default)]
+            error: Option<Box<RawValue>>,
+        }
+        serde_json::from_str::<Detail>(self.detail.as_ref()?.get())
+            .ok()?
+            .error
+    }
 }
 
 /// Reads a JSON column that came as text.

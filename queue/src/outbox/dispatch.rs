@@ -1,6 +1,6 @@
 //! A page of records goes out: events and deliveries are written with the cursor, or nothing is.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -118,46 +118,39 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.run_id, row.url)).collect())
     }
 
-    /// Reads what events tell of their runs; of those that end, how.
-    async fn runs_of<'a>(
+    /// Reads what events tell of their runs, in the order of the records; of those that end, how. A run
+    /// that is gone is missing.
+    async fn runs_of(
         &self,
-        records: impl Iterator<Item = &'a FeedRecord>,
+        records: impl Iterator<Item = &FeedRecord>,
     ) -> Result<HashMap<Uuid, Run>, Error> {
-        let (mut all, mut ends) = (HashSet::new(), HashSet::new());
-        for record in records.filter(|record| record.is_of_run()) {
-            all.insert(record.entity_id);
-            if event::is_end(record) {
-                ends.insert(record.entity_id);
-            }
-        }
-        if all.is_empty() {
+        let records: Vec<_> = records.filter(|record| record.is_of_run()).collect();
+        if records.is_empty() {
             return Ok(HashMap::new());
         }
-        let (all, ends): (Vec<_>, Vec<_>) = (all.into_iter().collect(), ends.into_iter().collect());
-        let rows = sqlx::query!(
-            r#"select id, version, generation, labels as "labels: Json<BTreeMap<String, String>>", parent_id,
-                      created_at, started_at, finished_at, traceparent, id = any ($2) as "ends!",
-                      case when id = any ($2) and octet_length(output::text) <= $3 then output end
-                          as "output: Json<Box<RawValue>>",
-                      coalesce(octet_length(output::text) > $3, false) as "omitted!",
-                      case when id = any ($2) then error end as "error: Json<Box<RawValue>>"
-               from stepwell.run where id = any ($1)"#,
-            &all,
+        let runs: Vec<_> = records.iter().map(|record| record.entity_id).collect();
+        let sequences: Vec<_> = records.iter().map(|record| record.sequence).collect();
+        let ends: Vec<_> = records.iter().map(|record| event::is_end(record)).collect();
+        let rows = sqlx::query_file!(
+            "queries/feed/told_runs.sql",
+            &runs,
+            &sequences,
             &ends,
             OUTPUT_BYTES_MAX,
         )
         .fetch_all(&self.lookups)
         .await?;
-        let runs = rows.into_iter().map(|row| {
-            let end = row.ends.then(|| End {
+        let told = rows.into_iter().filter_map(|row| {
+            let nth = usize::try_from(row.nth - 1).ok()?;
+            let record = records.get(nth)?;
+            let end = event::is_end(record).then(|| End {
                 started_at: row.started_at,
                 finished_at: row.finished_at,
                 output: row.output.map(|json| json.0),
                 output_omitted: row.omitted,
-                error: row.error.map(|json| json.0),
+                error: record.error(),
             });
             let run = Run {
-                id: row.id,
                 version: row.version,
                 generation: row.generation,
                 labels: row.labels.map(|json| json.0).unwrap_or_default(),
@@ -166,9 +159,9 @@ impl Store {
                 traceparent: row.traceparent,
                 end,
             };
-            (run.id, run)
+            Some((record.id, run))
         });
-        Ok(runs.collect())
+        Ok(told.collect())
     }
 }
 

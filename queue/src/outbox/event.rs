@@ -46,11 +46,9 @@ impl Listener {
     }
 }
 
-/// What an event of a run tells besides its record.
+/// What an event of a run tells besides its record, as it was when that was written.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Run {
-    #[serde(skip)]
-    pub(super) id: Uuid,
     pub(super) version: i32,
     pub(super) generation: i32,
     pub(super) labels: BTreeMap<String, String>,
@@ -133,13 +131,13 @@ fn emitted(record: &FeedRecord) -> Option<Emitted> {
     serde_json::from_str(record.detail.as_ref()?.get()).ok()
 }
 
-/// Makes the event of a record.
+/// Makes the event of a record. `runs`: by the record.
 pub(super) fn event(
     kind: String,
     record: &FeedRecord,
     runs: &HashMap<Uuid, Run>,
 ) -> Result<Event, Error> {
-    let run = runs.get(&record.entity_id).filter(|_| record.is_of_run());
+    let run = runs.get(&record.id);
     let told = |error: serde_json::Error| Error::Corrupt(format!("record {}: {error}", record.id));
     let (id, data) = match emitted(record).filter(|_| record.action == EMITTED) {
         Some(emitted) => {
@@ -177,9 +175,7 @@ fn of_run(record: &FeedRecord, run: Option<&Run>) -> serde_json::Result<Box<RawV
         actor: &record.actor,
         request_id: record.request_id.as_deref(),
         run,
-        end: run
-            .and_then(|run| run.end.as_ref())
-            .filter(|_| is_end(record)),
+        end: run.and_then(|run| run.end.as_ref()),
     })
 }
 

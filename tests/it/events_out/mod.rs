@@ -3,6 +3,7 @@
 pub(crate) mod callbacks;
 mod deliveries;
 mod firings;
+mod late;
 mod outages;
 pub(crate) mod receiver;
 mod schedules;

@@ -16,6 +16,9 @@ use crate::problem::{Kind, Problem};
 use crate::runs::trail::DETAIL_TIMES;
 use crate::runs::wire::Run;
 
+/// The end that has an output, and that nobody retries.
+const COMPLETED: &str = "run.completed";
+
 /// The first update of an execution that was started just now.
 pub(super) fn first(run: &Run) -> ExecutionUpdate {
     ExecutionUpdate {
@@ -83,15 +86,16 @@ impl Following {
         let mut update = self.update(&watched.record);
         if watched.last {
             self.over = true;
-            match self.app.store.run(watched.record.entity_id).await {
-                Ok(Some(run)) => {
-                    update.error = error(run.error.map(Json).as_ref());
-                    update.output_json = text(run.output.map(Json));
-                }
-                // Retention was faster.
-                Ok(None) => {}
-                Err(error) => {
-                    return Some(Err(super::refuse(&error.into(), &self.actor)));
+            // By now somebody may have retried the run, unless it completed.
+            update.error = error(watched.record.error().map(Json).as_ref());
+            if watched.record.action == COMPLETED {
+                match self.app.store.run(watched.record.entity_id).await {
+                    Ok(Some(run)) => update.output_json = text(run.output.map(Json)),
+                    // Retention was faster.
+                    Ok(None) => {}
+                    Err(error) => {
+                        return Some(Err(super::refuse(&error.into(), &self.actor)));
+                    }
                 }
             }
         }

@@ -36,7 +36,12 @@ pub async fn list_run_audit(
 }
 
 /// Fields of a record's detail that hold a time.
-pub(crate) const DETAIL_TIMES: &[&str] = &["until", "next_attempt_at"];
+pub(crate) const DETAIL_TIMES: &[&str] = &[
+    "until",
+    "next_attempt_at",
+    "last_started_at",
+    "last_finished_at",
+];
 
 /// One record of a run's audit trail.
 #[derive(Debug, Serialize, ToSchema)]
