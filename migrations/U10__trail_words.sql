@@ -117,3 +117,5 @@ begin
             to_json(old.status), '"pending"', json_build_object('generation', open_generation.generation),
             open_generation.actor, open_generation.request_id);
 end $$;
+
+alter table stepwell.delivery drop column lease;

@@ -1,5 +1,5 @@
 -- What is said of a run is true when it is read late. The records of one that no driver has had say how it stood. A
--- retry keeps when the generation before began and ended.
+-- retry keeps when the generation before began and ended. A claim of a delivery is no attempt.
 
 -- As before, but a run that is paused is not cancelled from "pending", and its messages go with its job (`job_gone`).
 create or replace function stepwell.cancel_unbegun(
@@ -122,3 +122,8 @@ begin
                 'last_started_at', old.started_at, 'last_finished_at', old.finished_at),
             open_generation.actor, open_generation.request_id);
 end $$;
+
+-- So often it was taken: names the claim of who sends it. `attempts` counts those whose outcome is known.
+alter table stepwell.delivery add column lease int not null default 0;
+-- The new column of `delivery` is for readers too.
+select stepwell.grant_roles();

@@ -1,7 +1,8 @@
 -- Takes due deliveries, a few of each lane. Lanes are found by jumping from one to the next in the
 -- index, so that one with a million rows costs as much as one with a single row; in an order of
 -- chance, so that none is always last. $1 and $2: lanes with deliveries in flight here, and how many
--- more each takes; $3: how many of a lane without any; $4: how many in all; $5: seconds of lease.
+-- more each takes; $3: how many of a lane without any; $4: how many in all; $5: seconds of lease. An attempt
+-- counts when its outcome is known: the answer to this may be lost, and then none was made.
 with recursive lanes as (
     (select lane from stepwell.delivery where status = 'pending' order by lane limit 1)
     union all
@@ -33,13 +34,13 @@ due as (
 ),
 taken as (
     update stepwell.delivery d
-    set next_at = now() + make_interval(secs => $5), attempts = d.attempts + 1, attempted_at = now()
+    set next_at = now() + make_interval(secs => $5), lease = d.lease + 1
     from due
     where d.id = due.id
-    returning d.id, d.lane, d.subscription_id, d.event_id, d.callback_url, d.attempts, d.expires_at
+    returning d.id, d.lane, d.subscription_id, d.event_id, d.callback_url, d.attempts, d.lease, d.expires_at
 )
 select t.id as "id!", t.lane as "lane!", t.subscription_id, coalesce(s.url, t.callback_url) as "url!",
-       t.attempts as "attempts!", t.expires_at as "expires_at!", e.id as event_id, e.type as kind, e.source,
+       t.attempts as "attempts!", t.lease as "lease!", t.expires_at as "expires_at!", e.id as event_id, e.type as kind, e.source,
        e.subject, e.at, e.data as "data: Json<Box<RawValue>>", e.traceparent, s.secret as "secret?",
        case when s.old_secret_until > now() then s.old_secret end as old_secret
 from taken t

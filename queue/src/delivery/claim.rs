@@ -57,6 +57,7 @@ impl Store {
                     subscription_id: row.subscription_id,
                     url: row.url,
                     attempts: row.attempts,
+                    lease: row.lease,
                     expires_at: row.expires_at,
                     event: Event {
                         id: row.event_id,

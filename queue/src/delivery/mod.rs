@@ -61,8 +61,10 @@ pub struct Claimed {
     /// `None`: a callback.
     pub subscription_id: Option<Uuid>,
     pub url: String,
-    /// This one included.
+    /// Attempts of which it is known what they came to.
     pub attempts: i32,
+    /// Names this claim: who comes back after its lease, when another sender has it, changes nothing.
+    pub(crate) lease: i32,
     /// The last attempt is not before this time.
     pub expires_at: Time,
     pub event: Event,

@@ -89,11 +89,10 @@ impl Store {
             Some(Subscription { .. }) => {}
         }
         let mut transaction = transaction::begin_in(&self.pool).await?;
-        // One that is under way keeps its count: the attempt in flight is told by it.
         let again = sqlx::query!(
             "update stepwell.delivery
              set status = 'pending', next_at = now(), finished_at = null, expires_at = now() + $3,
-                 attempts = case when status = 'pending' then attempts else 0 end, attempted_at = null, response_status = null, duration_ms = null, error = null
+                 attempts = 0, attempted_at = null, response_status = null, duration_ms = null, error = null
              where id = $1 and subscription_id = $2",
             delivery_id,
             subscription_id,

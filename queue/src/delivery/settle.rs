@@ -1,4 +1,4 @@
-//! What an attempt came to. Only who holds the delivery's last attempt may say so.
+//! What an attempt came to. Only who holds the delivery's last lease may say so.
 
 use std::time::Duration;
 
@@ -39,15 +39,21 @@ impl Store {
         took: Duration,
     ) -> Result<Option<Time>, Error> {
         let mut transaction = transaction::begin_in(&self.pool).await?;
-        let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
-            .fetch_one(&mut *transaction)
-            .await?;
+        let held = sqlx::query!(
+            r#"select clock_timestamp() as "now!",
+                      (select attempts from stepwell.delivery where id = $1) as attempts"#,
+            claimed.id
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        // Somebody may have asked for a fresh day of attempts meanwhile.
+        let (now, attempts) = (held.now, held.attempts.unwrap_or(claimed.attempts) + 1);
         let (next_at, why) = match verdict {
             Verdict::Delivered => (None, None),
             Verdict::Gone => (None, Some(GONE)),
             Verdict::Failed { why, wait } => {
                 let chance = rand::rng().random_range(0.0..=1.0);
-                let next = next_attempt(claimed.attempts, now, claimed.expires_at, *wait, chance);
+                let next = next_attempt(attempts, now, claimed.expires_at, *wait, chance);
                 (next, Some(why.as_str()))
             }
         };
@@ -58,16 +64,18 @@ impl Store {
         };
         let settled = sqlx::query!(
             "update stepwell.delivery
-             set status = $3, next_at = $4, finished_at = $5, response_status = $6, duration_ms = $7, error = $8
-             where id = $1 and attempts = $2 and status = 'pending'",
+             set status = $3, next_at = $4, finished_at = $5, response_status = $6, duration_ms = $7::bigint, error = $8,
+                 attempts = $9, attempted_at = clock_timestamp() - make_interval(secs => $7::bigint / 1000.0)
+             where id = $1 and lease = $2 and status = 'pending'",
             claimed.id,
-            claimed.attempts,
+            claimed.lease,
             word,
             next_at,
             (word != "pending").then_some(now),
             status.map(i32::from),
             i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
             why.map(clean) as _,
+            attempts,
         )
         .execute(&mut *transaction)
         .await?;

@@ -4,6 +4,7 @@ pub(crate) mod callbacks;
 mod deliveries;
 mod firings;
 mod late;
+mod lost_claims;
 mod outages;
 pub(crate) mod receiver;
 mod schedules;
