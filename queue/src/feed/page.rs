@@ -43,6 +43,8 @@ pub struct FeedPage {
     pub cursor: Cursor,
     /// Whether there may be more at this moment.
     pub more: bool,
+    /// The cursor was of another database, and reading began anew at its time.
+    pub anew: bool,
 }
 
 impl Store {
@@ -75,34 +77,35 @@ impl Store {
     }
 
     /// Reads at most `limit` records (at least 1) that have become visible after `cursor`, each exactly
-    /// once, whoever wrote them and however long their transaction took. `None`: the cursor is from the
-    /// future, so it belongs to another database.
+    /// once, whoever wrote them and however long their transaction took.
+    ///
+    /// A cursor from the future belongs to another database, such as the one that this was restored from:
+    /// then everything from its time on is read, and what was read there before may come once more.
     ///
     /// Records of one entity keep their order within what is visible together; a transaction that has
     /// long been open delays its own records only.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn records_after(
-        &self,
-        cursor: &Cursor,
-        limit: usize,
-    ) -> Result<Option<FeedPage>, Error> {
+    pub async fn records_after(&self, cursor: &Cursor, limit: usize) -> Result<FeedPage, Error> {
         let limit = limit.max(1);
-        let seen = &cursor.seen;
+        let mut anew = false;
+        let mut seen = Arc::clone(&cursor.seen);
         let (until, mut from, resumed) = match &cursor.window {
             Some((until, place)) => (Arc::clone(until), *place, true),
             None => {
-                let until = Arc::new(self.snapshot_after(seen).await?);
-                if !seen.precedes(&until) {
-                    return Ok(None);
+                let until = Arc::new(self.snapshot_after(&seen).await?);
+                anew = !seen.precedes(&until);
+                if anew {
+                    seen = Arc::new(seen.nothing());
                 }
                 if seen.same(&until) {
-                    return Ok(Some(FeedPage {
+                    return Ok(FeedPage {
                         records: Vec::new(),
                         cursor: Cursor::after(until),
                         more: false,
-                    }));
+                        anew,
+                    });
                 }
                 let from = Place::before(seen.unseen_since(&until));
                 (until, from, false)
@@ -114,7 +117,7 @@ impl Store {
         loop {
             let end = Some(from.at + slice).filter(|end| *end <= until.at);
             let wanted = limit + 1 - rows.len();
-            rows.extend(self.slice(seen, &until, from, end, wanted).await?);
+            rows.extend(self.slice(&seen, &until, from, end, wanted).await?);
             match end {
                 Some(end) if rows.len() <= limit => from = Place::before(end),
                 _ => break,
@@ -124,7 +127,7 @@ impl Store {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let within = |place| Cursor {
-            seen: Arc::clone(seen),
+            seen: Arc::clone(&seen),
             window: Some((Arc::clone(&until), place)),
         };
         let end = match rows.last() {
@@ -145,12 +148,13 @@ impl Store {
                 transaction,
             })
             .collect();
-        Ok(Some(FeedPage {
+        Ok(FeedPage {
             records,
             cursor: end,
             // What came into sight while the old page was in hand.
             more: more || resumed,
-        }))
+            anew,
+        })
     }
 
     /// Takes a snapshot; of transactions that `before` does not know it is known that they are younger.
@@ -186,6 +190,7 @@ impl Store {
             from.entity_id,
             from.sequence,
             i64::try_from(limit).unwrap_or(i64::MAX),
+            seen.sees_nothing(),
         )
         .fetch_all(&self.pool)
         .await?;

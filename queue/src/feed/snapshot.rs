@@ -39,6 +39,16 @@ impl Snapshot {
         }
     }
 
+    /// Forgets which transactions were over: what may have been unseen is of concern again.
+    pub(super) fn nothing(&self) -> Self {
+        let born = self.running.iter().map(|(_, born)| *born);
+        Self::of_nothing(born.fold(self.at, Time::min))
+    }
+
+    pub(super) const fn sees_nothing(&self) -> bool {
+        self.next <= 1
+    }
+
     /// Takes over what Postgres says: `xmin:xmax:xip,…`. `born`: since when an unknown transaction may
     /// have been at work.
     pub(super) fn read(text: &str, at: Time, born: impl Fn(u64) -> Time) -> Option<Self> {
@@ -171,6 +181,14 @@ mod tests {
             before.map_or(at(0), |b| b.running(id).unwrap_or(b.at))
         })
         .unwrap()
+    }
+
+    #[test]
+    fn what_forgets_all_looks_from_the_oldest_on() {
+        let first = taken("7:9:7", 100, None);
+        let nothing = taken("7:20:7,15", 200, Some(&first)).nothing();
+        assert!(nothing.sees_nothing() && !nothing.sees(3));
+        assert_eq!(nothing.at, at(0));
     }
 
     #[test]

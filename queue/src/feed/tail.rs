@@ -2,6 +2,7 @@
 //! from an old cursor, or has fallen behind, reads for itself until it has caught up.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ const SHARE: u32 = 4;
 pub(super) struct Tails {
     records: broadcast::Sender<Arc<Fed>>,
     state: Mutex<State>,
+    /// How often the database was found to be another one.
+    databases: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +50,7 @@ impl Default for Tails {
         Self {
             records: broadcast::channel(BEHIND_MAX).0,
             state: Mutex::default(),
+            databases: AtomicU64::new(0),
         }
     }
 }
@@ -79,6 +83,8 @@ pub struct Tail {
     /// What it has seen by its own reading: the shared one may bring it again. `None`: it has not
     /// caught up.
     joined: Option<Cursor>,
+    /// The count of databases when it began with this one.
+    database: u64,
 }
 
 impl Drop for Tail {
@@ -88,12 +94,12 @@ impl Drop for Tail {
 }
 
 impl Tail {
-    /// Returns the next record. `None`: the cursor belongs to another database, or the store was
-    /// closed.
+    /// Returns the next record. `None`: the store was closed.
     ///
     /// # Errors
     /// [`Error::Unavailable`] while catching up; it may be called again.
     pub async fn next(&mut self) -> Result<Option<Arc<Fed>>, Error> {
+        let tails = &self.store.feed.tails;
         loop {
             if let Some(fed) = self.waiting.pop_front() {
                 self.cursor = fed.cursor.clone();
@@ -101,7 +107,6 @@ impl Tail {
             }
             let Some(joined) = &self.joined else {
                 let page = self.store.records_after(&self.cursor, PAGE).await?;
-                let Some(page) = page else { return Ok(None) };
                 if !page.more {
                     self.joined = Some(page.cursor.clone());
                 }
@@ -112,6 +117,11 @@ impl Tail {
             tokio::select! {
                 () = self.store.desk.closing.cancelled() => return Ok(None),
                 heard = self.live.recv() => match heard {
+                    // What it has seen says nothing about another database.
+                    Ok(_) if tails.databases.load(Ordering::SeqCst) != self.database => {
+                        self.database = tails.databases.load(Ordering::SeqCst);
+                        self.joined = None;
+                    }
                     Ok(fed) if joined.has_seen(fed.transaction) => {}
                     Ok(fed) => {
                         self.cursor = fed.cursor.clone();
@@ -136,6 +146,7 @@ impl Store {
     pub async fn tail(&self, cursor: Option<Cursor>) -> Result<Option<Tail>, Error> {
         let tails = &self.feed.tails;
         // Before anything is read: what the shared task reads from now on is heard.
+        let database = tails.databases.load(Ordering::SeqCst);
         let live = tails.records.subscribe();
         // Before the task is known to run: what a listener reads for itself from now on begins where
         // the task begins or later, so nothing falls between the two.
@@ -157,6 +168,7 @@ impl Store {
             cursor: cursor.unwrap_or(now),
             waiting: VecDeque::new(),
             joined: None,
+            database,
         }))
     }
 }
@@ -218,11 +230,11 @@ async fn serve(store: Store, mut cursor: Cursor) {
 /// Reads on and hands round. On an error the place that was reached is kept.
 async fn advance(store: &Store, cursor: &mut Cursor) -> Result<(), Error> {
     loop {
-        let Some(page) = store.records_after(cursor, PAGE).await? else {
-            // The database was replaced by another one.
-            *cursor = store.feed_now().await?;
-            continue;
-        };
+        let page = store.records_after(cursor, PAGE).await?;
+        if page.anew {
+            // Each listener begins anew as well, from its own place. Said before the first record is.
+            store.feed.tails.databases.fetch_add(1, Ordering::SeqCst);
+        }
         for fed in page.records {
             // Nobody listening is no fault.
             let _ = store.feed.tails.records.send(Arc::new(fed));

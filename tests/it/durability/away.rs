@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Agent, App, Database, PATIENCE, Reply, Server, until};
 
 /// An app on a server of its own, migrated by its first process.
-pub(super) async fn own_server(workers: usize) -> (Server, App) {
+pub(crate) async fn own_server(workers: usize) -> (Server, App) {
     let server = tokio::task::spawn_blocking(Server::start).await.unwrap();
     let database = Database::on(&server).await;
     let mut app = App::on(

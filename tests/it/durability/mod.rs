@@ -1,6 +1,6 @@
 //! What is acknowledged survives, and what is done is not done again.
 
-mod away;
+pub(crate) mod away;
 mod embedded;
 mod failover;
 mod fence;

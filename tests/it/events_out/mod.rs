@@ -7,5 +7,6 @@ mod late;
 mod lost_claims;
 mod outages;
 pub(crate) mod receiver;
+mod restored;
 mod schedules;
 mod subscriptions;

@@ -15,7 +15,7 @@ use crate::queue::world::{Hand, World, changes, completed, new_run, record};
 async fn read_all(store: &Store, cursor: &mut Cursor, limit: usize) -> Vec<(Uuid, i64)> {
     let mut read = Vec::new();
     loop {
-        let page = store.records_after(cursor, limit).await.unwrap().unwrap();
+        let page = store.records_after(cursor, limit).await.unwrap();
         assert!(page.records.len() <= limit);
         read.extend(
             page.records
@@ -129,11 +129,42 @@ async fn many_writers_and_small_pages_give_each_record_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_database_is_told_apart() {
+async fn a_cursor_of_another_database_begins_anew_at_its_time() {
     let world = World::new().await;
-    let ahead: Cursor = "1700000000000000:900000000000:".parse().unwrap();
-    let page = world.store.records_after(&ahead, 10).await.unwrap();
-    assert!(page.is_none());
+    let run = new_run();
+    world.store.enqueue(run.clone()).await.unwrap();
+    // Records that a dump brought along, of transactions that are far ahead of this server's: one from before the
+    // cursor's time, and one after it.
+    let (old, unread) = (Uuid::now_v7(), Uuid::now_v7());
+    for (entity, at) in [(old, "now() - interval '1 hour'"), (unread, "now()")] {
+        world
+            .db
+            .run(&format!(
+                "insert into stepwell.audit (id, entity_type, entity_id, sequence, action, actor, xid, at)
+                 values ('{}', 'run', '{entity}', 1, 'run.noted', 'tester', '800000000000', {at})",
+                Uuid::now_v7()
+            ))
+            .await;
+    }
+    let ahead = format!(
+        "{}:900000000000:",
+        (chrono::Utc::now() - chrono::TimeDelta::minutes(1)).timestamp_micros()
+    );
+    let mut cursor: Cursor = ahead.parse().unwrap();
+    let page = world.store.records_after(&cursor, 10).await.unwrap();
+    assert!(page.anew);
+    let mut read = read_all(&world.store, &mut cursor, 1).await;
+    read.sort_unstable();
+    let mut expected = vec![(run.id, 1), (unread, 1)];
+    expected.sort_unstable();
+    assert_eq!(read, expected);
+    // From here on this database's own order counts.
+    let later = new_run();
+    world.store.enqueue(later.clone()).await.unwrap();
+    assert_eq!(
+        read_all(&world.store, &mut cursor, 10).await,
+        [(later.id, 1)]
+    );
     world.end().await;
 }
 
@@ -175,6 +206,7 @@ async fn a_poll_reads_the_tail_and_not_the_day() {
         .await
         .unwrap();
     let body = sql
+        .replace("$10", "false")
         .replace("$1", &format!("'{seen}'"))
         .replace("$2", &format!("'{now}'"))
         .replace("$3", "(now() - interval '20 seconds')")

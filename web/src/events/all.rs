@@ -8,7 +8,7 @@ use salvo::oapi::{BasicType, Object, Parameter, endpoint};
 use stepwell_queue::feed::{Cursor, Fed, Tail};
 use tokio_util::sync::CancellationToken;
 
-use super::last::{LastEventId, PARAMETER, unusable};
+use super::last::{LastEventId, PARAMETER};
 use super::limits::{ASK_AGAIN, FILTERS_MAX};
 use super::run::crowded;
 use super::stream::{Events, Next, Source, message};
@@ -98,12 +98,6 @@ pub async fn stream_events(
     let mut filter = query.0;
     let wanted = "the id of an event of this stream";
     let cursor = last.read(filter.last.take(), wanted, open)?;
-    // Refused now rather than in the middle of a stream.
-    if let Some(cursor) = &cursor
-        && app.store.records_after(cursor, 1).await?.is_none()
-    {
-        return Err(unusable("Last-Event-ID", wanted));
-    }
     let tail = app.store.tail(cursor).await?.ok_or_else(crowded)?;
     let following = Following {
         tail,

@@ -54,7 +54,7 @@ impl LastEventId {
 }
 
 /// The problem of an id that this stream has not given out.
-pub(super) fn unusable(place: &str, name: &str) -> Problem {
+fn unusable(place: &str, name: &str) -> Problem {
     let detail = format!("{place} must be {name}");
     Problem::parameters(vec![Fault::parameter(place, detail)])
 }
