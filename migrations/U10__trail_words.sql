@@ -118,4 +118,6 @@ begin
             open_generation.actor, open_generation.request_id);
 end $$;
 
+drop trigger job_gone on stepwell.job;
+drop function stepwell.job_gone();
 alter table stepwell.delivery drop column lease;

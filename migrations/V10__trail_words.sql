@@ -1,5 +1,6 @@
 -- What is said of a run is true when it is read late. The records of one that no driver has had say how it stood. A
--- retry keeps when the generation before began and ended. A claim of a delivery is no attempt.
+-- retry keeps when the generation before began and ended. A claim of a delivery is no attempt. What crosses with a
+-- run's end goes with it.
 
 -- As before, but a run that is paused is not cancelled from "pending", and its messages go with its job (`job_gone`).
 create or replace function stepwell.cancel_unbegun(
@@ -122,6 +123,18 @@ begin
                 'last_started_at', old.started_at, 'last_finished_at', old.finished_at),
             open_generation.actor, open_generation.request_id);
 end $$;
+
+-- What a run that is over was to hear goes with its job. The statement that ends a run deletes what it sees, but a
+-- sender holds the job's lock until it commits: the end waits for that, and then sees the message counted and not the
+-- message. A trigger's statement sees it. Runs that end with nothing unread, as most do, do not come here.
+create function stepwell.job_gone() returns trigger
+    language plpgsql as $$
+begin
+    delete from stepwell.inbox where run_id = old.run_id;
+    return null;
+end $$;
+create trigger job_gone after delete on stepwell.job
+    for each row when (old.messages > 0) execute function stepwell.job_gone();
 
 -- So often it was taken: names the claim of who sends it. `attempts` counts those whose outcome is known.
 alter table stepwell.delivery add column lease int not null default 0;

@@ -5,6 +5,7 @@ mod cancel;
 mod child;
 mod concurrency;
 mod control;
+mod crossing;
 mod decide;
 mod example;
 mod failure;
