@@ -41,10 +41,16 @@ pub(crate) fn fail(header: &RunHeader, sequence: i64, failure: Failure, steps: S
         row.finished_at = Some(now);
         rows.push(step);
     }
-    let before = RunStatus::Running.as_str();
+    // Where it stood is not known when records of this driver were refused.
+    let stood = if header.paused {
+        RunStatus::Paused
+    } else {
+        header.status
+    };
+    let before = (header.sequence == sequence).then(|| stood.as_str());
     let after = RunStatus::Failed.as_str();
     let error = json!({ "error": &failure });
-    ending.record(None, "run.failed", (Some(before), after), Some(error));
+    ending.record(None, "run.failed", (before, after), Some(error));
     let Ending {
         sequence,
         records,
