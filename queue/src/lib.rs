@@ -31,6 +31,7 @@ pub mod fork;
 mod heed;
 pub mod idempotency;
 pub mod inbox;
+pub mod invariants;
 pub mod key;
 mod link;
 pub mod listen;

@@ -16,8 +16,8 @@ const DUE_LATE: Duration = Duration::from_secs(60);
 /// Queues without a worker that are named: the first ones say what is missing.
 const QUEUES_TOLD: usize = 5;
 
-/// Adds what there is to say of the schema.
-pub(super) async fn examine(store: &Store, findings: &mut Vec<Finding>) {
+/// Adds what there is to say of the schema. `false`: it is not that of this program.
+pub(super) async fn examine(store: &Store, findings: &mut Vec<Finding>) -> bool {
     match store.standing().await {
         Ok(standing) => {
             findings.push(version(standing));
@@ -26,8 +26,12 @@ pub(super) async fn examine(store: &Store, findings: &mut Vec<Finding>) {
             {
                 findings.push(unread(&error));
             }
+            standing == Standing::Current
         }
-        Err(error) => findings.push(unread(&error)),
+        Err(error) => {
+            findings.push(unread(&error));
+            false
+        }
     }
 }
 
