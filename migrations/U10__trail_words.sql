@@ -121,3 +121,4 @@ end $$;
 drop trigger job_gone on stepwell.job;
 drop function stepwell.job_gone();
 alter table stepwell.delivery drop column lease;
+drop table stepwell.invariant;

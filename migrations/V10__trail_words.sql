@@ -1,6 +1,6 @@
 -- What is said of a run is true when it is read late. The records of one that no driver has had say how it stood. A
 -- retry keeps when the generation before began and ended. A claim of a delivery is no attempt. What crosses with a
--- run's end goes with it.
+-- run's end goes with it. And what the daily look at the invariants found is kept for whoever asks.
 
 -- As before, but a run that is paused is not cancelled from "pending", and its messages go with its job (`job_gone`).
 create or replace function stepwell.cancel_unbegun(
@@ -138,5 +138,16 @@ create trigger job_gone after delete on stepwell.job
 
 -- So often it was taken: names the claim of who sends it. `attempts` counts those whose outcome is known.
 alter table stepwell.delivery add column lease int not null default 0;
+
+-- What the last daily look found, a row for each check, so that every API tells it, whoever looked.
+create table stepwell.invariant (
+    name       text primary key,
+    breaches   bigint not null,             -- of what was looked at
+    complete   boolean not null,            -- else it took too long, and there may be more
+    checked_at timestamptz not null
+);
+-- The look itself: the first one is due when a day has passed.
+insert into stepwell.invariant values ('look', 0, true, now());
+comment on table stepwell.invariant is 'What the last daily look at the invariants found: stepwell doctor --deep looks anew.';
 -- The new column of `delivery` is for readers too.
 select stepwell.grant_roles();

@@ -1,5 +1,5 @@
-//! Keeps partitions ahead of time, and old keys and rows from piling up. Runs in every process; an
-//! advisory lock lets one of them work.
+//! Keeps partitions ahead of time, and old keys and rows from piling up, and looks daily whether all is as
+//! it must be. Runs in every process; an advisory lock lets one of them work.
 
 use std::time::Duration;
 
@@ -162,7 +162,15 @@ pub(crate) async fn maintain(store: Store, urgent: bool, stop: CancellationToken
         tokio::select! {
             () = stop.cancelled() => return,
             () = store.desk.closing.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
+            () = look_and_sleep(&store, wait) => {}
         }
     }
+}
+
+/// What may take its time, and is left at any moment.
+async fn look_and_sleep(store: &Store, wait: Duration) {
+    if let Err(error) = store.look_daily().await {
+        tracing::warn!(%error, "the daily look at the invariants is tried again");
+    }
+    tokio::time::sleep(wait).await;
 }

@@ -1,5 +1,6 @@
 //! The command line: what it does through the API, and what it says to mistakes.
 
+mod deep;
 mod errors;
 mod examine;
 mod show;

@@ -5,12 +5,16 @@
 //! pieces, and [`look`] asks each check of each piece in a statement of its own: so every answer is of one
 //! snapshot, which is held for a second most often and never for longer than [`look::STATEMENT_MAX`], and a
 //! history of any size is gone through. What only shows over time is seen by two looks ([`lasting`]). Tests look at everything after
-//! each run, operators with `stepwell doctor --deep`. Nothing here changes anything.
+//! each run, operators with `stepwell doctor --deep`, and the maintenance at yesterday, once a day
+//! ([`daily`]). Nothing here changes anything.
 
 mod checks;
+mod daily;
 mod days;
 mod lasting;
 mod look;
+
+pub use daily::{Counted, Counts};
 
 /// One thing that must be true.
 #[derive(Clone, Copy, Debug)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use stepwell_queue::depth::Depth;
+use stepwell_queue::invariants::Counts;
 use stepwell_queue::worker::Census;
 use stepwell_queue::{Error, Store};
 
@@ -34,6 +35,7 @@ struct Findings {
     queues: Vec<Depth>,
     workers: Census,
     default_partitions: usize,
+    invariants: Counts,
 }
 
 impl Survey {
@@ -76,6 +78,7 @@ async fn ask(store: &Store) -> Result<Findings, Error> {
         queues: bounded(store.depth().await?),
         workers: store.census().await?,
         default_partitions: store.partition_alarm().await?.len(),
+        invariants: store.breaches().await?,
     })
 }
 
@@ -104,7 +107,7 @@ fn bounded(mut queues: Vec<Depth>) -> Vec<Depth> {
 }
 
 impl Findings {
-    fn samples(&self) -> [Sample; 6] {
+    fn samples(&self) -> [Sample; 8] {
         let label = |depth: &Depth| ("queue", depth.queue.clone());
         let jobs = self.queues.iter().flat_map(|depth| {
             [
@@ -120,6 +123,7 @@ impl Findings {
                 )
             })
         });
+        let checks = self.invariants.checks.iter();
         let depths = self.queues.iter();
         let depths = depths.map(|depth| (vec![label(depth)], number(depth.due())));
         let attempts = self.queues.iter().flat_map(|depth| {
@@ -175,6 +179,17 @@ impl Findings {
                 "default_partitions_used",
                 "Default partitions that hold rows; there should be none.",
                 self.default_partitions as u64,
+            ),
+            Sample::gauges(
+                "invariant_breaches",
+                "What the last daily look found that must not be; stepwell doctor --deep tells what to do.",
+                "check",
+                checks.map(|check| (check.name.as_str(), check.breaches)),
+            ),
+            Sample::gauge(
+                "invariants_looked_at_timestamp_seconds",
+                "When the last daily look ended; a day ago and more, when none has since.",
+                u64::try_from(self.invariants.looked_at.timestamp()).unwrap_or_default(),
             ),
         ]
     }
