@@ -101,6 +101,7 @@ fn rows(psql: &Psql, run: &str) -> Value {
             'steps', (select jsonb_agg(jsonb_build_array(s.name, s.generation, s.status, s.attempt, s.output) order by s.step, s.generation)
                       from stepwell.step s where s.run_id = '{run}'),
             'audit', (select jsonb_agg(to_jsonb(a) - array['id', 'at', 'xid', 'entity_id', 'actor']
+                      #- '{{detail,last_started_at}}' #- '{{detail,last_finished_at}}'
                       || jsonb_build_object('actor', regexp_replace(a.actor, '^(anonymous|sql:postgres)$', 'caller')) order by a.sequence)
                       from stepwell.audit a where a.entity_id = '{run}'));"
     ));
