@@ -3,14 +3,12 @@
 
 use std::time::Duration;
 
-use sqlx::Connection as _;
-
 use super::checks::{LIST, Listed, Row};
 use super::days::Piece;
 use super::lasting;
 use super::{Found, Reach};
 use crate::error::sql_state;
-use crate::{Error, Store};
+use crate::{Error, Store, transaction};
 
 /// How long a statement may take, and so a snapshot be held: a queue of 10,000 runs a second is not yet
 /// slowed by what dies meanwhile.
@@ -65,7 +63,7 @@ impl Store {
     /// Asks a check of a piece; `None`: it took too long.
     async fn ask_of(&self, listed: &Listed, piece: Piece) -> Result<Option<Row>, Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = transaction::begin(&mut connection).await?;
         sqlx::query!(
             "select set_config('statement_timeout', $1, true) as timeout,
                     set_config('transaction_read_only', 'on', true) as read_only",
