@@ -20,9 +20,8 @@ impl Store {
         let row = sqlx::query!(
             r#"select count(*) filter (where status = 'alive') as "alive!",
                       count(*) filter (where status = 'draining') as "draining!"
-               from stepwell.worker
-               where freed_at is null and status in ('alive', 'draining')
-                 and seen_at > now() - make_interval(secs => dead_after_ms / 1000.0)"#
+               from stepwell.v_workers
+               where id in (select id from stepwell.worker where freed_at is null)"#
         )
         .fetch_one(&self.pool)
         .await?;

@@ -1,4 +1,4 @@
-//! Workers as an operator sees them, newest first.
+//! Workers as an operator sees them, newest first. What they are, `stepwell.v_workers` says, to everybody.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Member {
     pub version: String,
     pub queues: Vec<String>,
     pub slots: i32,
-    /// Runs held, as of the last heartbeat.
+    /// Runs held, by the database.
     pub running: i32,
     /// `alive`, `draining`, `dead` or `gone`. One that is silent for too long is dead here, also
     /// before somebody marks it so.
@@ -24,6 +24,8 @@ pub struct Member {
     pub registered_at: Time,
     pub seen_at: Time,
     pub ended_at: Option<Time>,
+    /// By so much its host's clock is ahead of the database's, once that is known.
+    pub clock_skew_ms: Option<i32>,
     /// Runs taken up in a second, lately, by queue.
     pub rates: BTreeMap<String, f64>,
 }
@@ -61,24 +63,25 @@ struct Row {
     registered_at: Time,
     seen_at: Time,
     ended_at: Option<Time>,
+    clock_skew_ms: Option<i32>,
     rates: Json<BTreeMap<String, f64>>,
 }
 
 impl From<Row> for Member {
     fn from(row: Row) -> Self {
-        let over = !matches!(row.status.as_str(), "alive" | "draining");
         Self {
             id: row.id,
             name: row.name,
             version: row.version,
             queues: row.queues,
             slots: row.slots,
-            running: if over { 0 } else { row.running },
+            running: row.running,
             status: row.status,
             registered_at: row.registered_at,
             seen_at: row.seen_at,
             ended_at: row.ended_at,
-            rates: if over { BTreeMap::new() } else { row.rates.0 },
+            clock_skew_ms: row.clock_skew_ms,
+            rates: row.rates.0,
         }
     }
 }
@@ -117,12 +120,10 @@ impl Store {
     pub async fn worker(&self, id: Uuid) -> Result<Option<Member>, Error> {
         let row = sqlx::query_as!(
             Row,
-            r#"select id, name, version, queues, slots, running,
-                      case when status in ('alive', 'draining')
-                            and seen_at <= now() - make_interval(secs => dead_after_ms / 1000.0)
-                           then 'dead' else status end as "status!",
-                      registered_at, seen_at, ended_at, rates as "rates: Json<BTreeMap<String, f64>>"
-               from stepwell.worker where id = $1"#,
+            r#"select id as "id!", name as "name!", version as "version!", queues as "queues!", slots as "slots!",
+                      running as "running!", status as "status!", registered_at as "registered_at!",
+                      seen_at as "seen_at!", ended_at, clock_skew_ms, rates as "rates!: Json<BTreeMap<String, f64>>"
+               from stepwell.v_workers where id = $1"#,
             id
         )
         .fetch_optional(&self.pool)

@@ -25,7 +25,7 @@ pub struct Worker {
     pub queues: Vec<String>,
     /// Runs it may hold at once.
     pub slots: i32,
-    /// Runs it holds, as of `last_seen_at`.
+    /// Runs it holds now; of a dead one, those that are not freed yet.
     pub running: i32,
     /// Runs taken up in a second, by queue, smoothed over about a minute.
     pub rates: BTreeMap<String, f64>,
@@ -33,6 +33,9 @@ pub struct Worker {
     pub last_seen_at: Moment,
     /// When it left, or was held for dead.
     pub ended_at: Option<Moment>,
+    /// How far its host's clock is ahead of the database's in milliseconds, as of `last_seen_at`; null: not
+    /// known yet. Nothing is timed by it.
+    pub clock_skew_ms: Option<i32>,
 }
 
 impl From<Member> for Worker {
@@ -54,6 +57,7 @@ impl From<Member> for Worker {
             started_at: worker.registered_at.into(),
             last_seen_at: worker.seen_at.into(),
             ended_at: worker.ended_at.map(Moment::from),
+            clock_skew_ms: worker.clock_skew_ms,
         }
     }
 }
@@ -64,7 +68,7 @@ impl Example for Worker {
             "id": "0199b6cf-7d10-7b44-8a6e-0c1d2e3f4a5b", "name": "worker-7c9f", "version": "0.1.0",
             "status": "alive", "queues": ["default"], "slots": 1000, "running": 212,
             "rates": {"default": 84.3}, "started_at": "2026-03-01T11:58:00.000Z",
-            "last_seen_at": "2026-03-01T12:00:00.000Z", "ended_at": null,
+            "last_seen_at": "2026-03-01T12:00:00.000Z", "ended_at": null, "clock_skew_ms": 3,
         })
     }
 }
