@@ -56,7 +56,7 @@ pub(crate) async fn write(connection: &mut PgConnection, entry: Entry<'_>) -> Re
         "insert into stepwell.audit
              (id, entity_type, entity_id, sequence, action, before, after, actor, request_id)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        Uuid::now_v7(),
+        crate::clock::id(),
         entry.entity_type,
         entry.entity_id,
         entry.sequence,

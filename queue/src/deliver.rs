@@ -135,7 +135,7 @@ impl Store {
             return Ok(Err(Delivered::Unknown));
         };
         Ok(match (token.purpose, door) {
-            (For::Callback { until }, Door::Callback) if until < chrono::Utc::now() => {
+            (For::Callback { until }, Door::Callback) if until < crate::clock::now() => {
                 Err(Delivered::Expired)
             }
             (For::Callback { .. }, Door::Callback) | (For::External { .. }, Door::External) => {
@@ -316,7 +316,7 @@ async fn standing(
 }
 
 fn lines(token: &Token, name: &str, said: Vec<(log::Level, String)>) -> Vec<Line> {
-    let at: Time = chrono::Utc::now();
+    let at: Time = crate::clock::now();
     let line = |(level, message)| Line {
         run_id: token.place.run_id,
         step: name.to_owned(),

@@ -250,7 +250,7 @@ async fn record(
     sqlx::query!(
         "insert into stepwell.audit (id, entity_type, entity_id, sequence, action, detail, actor, request_id)
          values ($1, 'run', $2, $3, $4, $5::text::json, $6, $7)",
-        Uuid::now_v7(),
+        crate::clock::id(),
         run_id,
         sequence,
         action,

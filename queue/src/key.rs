@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_key_ends_at_its_time() {
-        let now = chrono::Utc::now();
+        let now = crate::clock::now();
         let mut key = Key {
             id: Uuid::nil(),
             name: "a".into(),

@@ -15,6 +15,7 @@ pub mod audit;
 pub mod backend;
 mod backoff;
 pub mod claim;
+pub mod clock;
 pub mod commit;
 mod copy;
 pub mod counters;

@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_hint_survives_its_payload() {
-        let ids = vec![Uuid::now_v7(), Uuid::now_v7()];
+        let ids = vec![crate::clock::id(), crate::clock::id()];
         for hint in [
             Hint::Work {
                 queue: "a:b ü".into(),
@@ -203,7 +203,7 @@ mod tests {
             Hint::Moved { run_ids: vec![] },
             Hint::Changed {
                 entity: "agent".into(),
-                id: Uuid::now_v7(),
+                id: crate::clock::id(),
             },
         ] {
             let payload = hint.to_payload();

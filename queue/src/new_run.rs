@@ -50,7 +50,7 @@ impl NewRun {
     #[must_use]
     pub fn of(planned: &PlannedVersion, input: Arc<RawValue>, actor: Actor) -> Self {
         Self {
-            id: Uuid::now_v7(),
+            id: crate::clock::id(),
             workflow_id: planned.workflow_id,
             workflow_name: Arc::clone(&planned.workflow_name),
             version: planned.version,
@@ -67,7 +67,7 @@ impl NewRun {
             place: None,
             awaited: false,
             actor,
-            created_at: chrono::Utc::now(),
+            created_at: crate::clock::now(),
             idempotency: None,
         }
     }

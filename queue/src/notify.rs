@@ -232,7 +232,7 @@ mod tests {
                 queue: "default".into(),
             });
         }
-        let run_ids: Vec<_> = (0..450).map(|_| Uuid::now_v7()).collect();
+        let run_ids: Vec<_> = (0..450).map(|_| crate::clock::id()).collect();
         outbox.put(&Hint::Ended { run_ids });
         let payloads = outbox.payloads();
         assert_eq!(payloads.len(), 1 + 3);

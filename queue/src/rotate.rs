@@ -4,7 +4,6 @@
 
 use serde_json::json;
 use sqlx::{PgConnection, Postgres, Transaction};
-use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::secret::Cipher;
@@ -51,7 +50,7 @@ impl Store {
         let Some(cipher) = self.cipher()? else {
             return Ok(Rotation::NoMasterKey);
         };
-        let rotation = Uuid::now_v7();
+        let rotation = crate::clock::id();
         let mut rotated = Rotated::default();
         let mut sequence = 0;
         for table in [Table::Agents, Table::Versions, Table::Subscriptions] {

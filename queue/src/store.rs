@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::clock;
 use crate::counters::Counters;
 use crate::day::Days;
 use crate::enqueue::Intake;
@@ -107,7 +108,7 @@ impl Store {
     pub fn open(options: StoreOptions) -> Result<Self, Error> {
         let connect =
             PgConnectOptions::from_str(options.url.expose_secret()).map_err(Error::Refused)?;
-        let session = Uuid::now_v7();
+        let session = crate::clock::id();
         let connect = link::session(&connect, &session_name(session), options.listen);
         // The two share what the process may have.
         let half = (options.pool_max / 2).max(1);
@@ -163,6 +164,17 @@ impl Store {
         Ok(())
     }
 
+    /// Sets [`clock`] before the first time is written down, where no statement has been sent yet.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn set_clock(&self) -> Result<(), Error> {
+        if !clock::is_set() {
+            drop(self.pool.acquire().await?);
+        }
+        Ok(())
+    }
+
     /// Ends this store's tasks and closes every connection.
     pub async fn close(&self) {
         self.desk.closing.cancel();
@@ -214,5 +226,6 @@ fn connections(options: &StoreOptions, most: u32, connect: PgConnectOptions) -> 
                 Ok(true)
             })
         })
+        .after_connect(|connection, _| Box::pin(clock::set_by(connection)))
         .connect_lazy_with(connect)
 }

@@ -1,12 +1,12 @@
 //! `stepwell key`: keys of the API, made in the database itself, so that there can be a first one.
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use secrecy::ExposeSecret as _;
+use stepwell::queue::clock;
 use stepwell::queue::key::{self, Changed, Key, KeyFilter, NAME_CHARS_MAX, NewKey, Role, Standing};
 use stepwell::queue::{Actor, Store};
-use uuid::Uuid;
 
 use super::{Given, parts, print};
 use crate::config::{Mistake, database};
@@ -83,7 +83,8 @@ async fn create(
     expires: Option<&str>,
     json: bool,
 ) -> anyhow::Result<()> {
-    let now = Utc::now().trunc_subsecs(6);
+    store.set_clock().await?;
+    let now = clock::now();
     if !key::is_name(&name) {
         return Err(Mistake::new(format!(
             "--name must be 1 to {NAME_CHARS_MAX} letters, digits, dots, dashes, underscores or @"
@@ -93,7 +94,7 @@ async fn create(
     let role = Role::from_word(role)
         .ok_or_else(|| Mistake::new("--role must be viewer, operator or admin"))?;
     let new = NewKey {
-        id: Uuid::now_v7(),
+        id: clock::id(),
         name,
         role,
         text: key::fresh(),
@@ -222,7 +223,7 @@ async fn revoke(store: &Store, key: &str, json: bool) -> anyhow::Result<()> {
 }
 
 fn status(key: &Key) -> &'static str {
-    match key.standing(Utc::now()) {
+    match key.standing(clock::now()) {
         Standing::Good => "active",
         Standing::Expired => "expired",
         Standing::Revoked => "revoked",
@@ -240,11 +241,11 @@ fn shown(key: &Key) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{TimeDelta, Utc, end};
+    use super::{TimeDelta, clock, end};
 
     #[test]
     fn an_end_is_a_time_or_a_span() {
-        let now = Utc::now();
+        let now = clock::now();
         let span = |text: &str| end(text, now).map(|end| end - now).map_err(|m| m.0);
         assert_eq!(span("90d"), Ok(TimeDelta::days(90)));
         assert_eq!(span("12h"), Ok(TimeDelta::hours(12)));

@@ -161,11 +161,6 @@ where
     }
 }
 
-/// The time of this host.
-pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
-    std::time::SystemTime::now().into()
-}
-
 /// An error and its causes in one line.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source())

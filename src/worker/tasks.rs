@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use stepwell_queue::clock;
 pub use stepwell_queue::log::Level;
 use stepwell_queue::log::Line;
 use stepwell_workflow::Failure;
@@ -57,7 +58,7 @@ impl TaskCall {
             step: self.step.clone(),
             attempt: self.attempt,
             level,
-            at: chrono::Utc::now(),
+            at: clock::now(),
             message: message.into(),
         });
     }

@@ -9,8 +9,8 @@
     clippy::large_futures,
     clippy::needless_pass_by_value,
     clippy::disallowed_methods,
-    reason = "a test fails by panicking and tells why on standard error; JSON literals are given away; \
-              transactions of its own are as long as it needs"
+    reason = "a test fails by panicking and tells why on standard error; JSON literals are given away; transactions of \
+              its own are as long as it needs; tests hold the product to the clock of their own host"
 )]
 
 mod api;

@@ -1,10 +1,4 @@
-//! What time it is, as the API writes it down.
+//! What time it is, as the API writes it down: the queue's clock, in microseconds like the database.
+//! The first answer must equal all later ones.
 
-use chrono::SubsecRound;
-use stepwell_workflow::Time;
-
-/// Returns now. Microseconds are what the database keeps; the first answer must equal all later ones.
-#[must_use]
-pub fn now() -> Time {
-    chrono::Utc::now().trunc_subsecs(6)
-}
+pub use stepwell_queue::clock::{host, id, now};

@@ -113,12 +113,12 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::{Onward, OnwardById, cursor, cursor_after};
+    use crate::clock;
     use crate::query::Reader;
-    use uuid::Uuid;
 
     #[test]
     fn a_cursor_brings_back_its_id() {
-        let id = Uuid::now_v7();
+        let id = clock::id();
         let query = format!("cursor={}", cursor_after(id));
         let onward = Reader::read::<OnwardById>(&query).unwrap();
         assert_eq!(onward.after, Some(id));

@@ -3,8 +3,8 @@
 
 use http::{HeaderMap, HeaderValue};
 use salvo::{Depot, Request};
-use uuid::Uuid;
 
+use crate::clock;
 use crate::limits::REQUEST_ID_CHARS_MAX;
 
 /// The header.
@@ -39,7 +39,7 @@ impl RequestId {
     /// Makes a fresh id.
     #[must_use]
     pub fn fresh() -> Self {
-        Self(Uuid::now_v7().to_string())
+        Self(clock::id().to_string())
     }
 
     /// Returns the id of the request that this depot belongs to.

@@ -39,7 +39,7 @@ pub(crate) struct AuditRow {
 impl<'a> AuditColumns<'a> {
     /// Adds one record of this run.
     pub(crate) fn push(&mut self, run_id: Uuid, row: &'a AuditRow) {
-        self.id.push(Uuid::now_v7());
+        self.id.push(crate::clock::id());
         self.entity_id.push(run_id);
         self.sequence.push(row.sequence);
         self.step.push(row.step.as_deref());

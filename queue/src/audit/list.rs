@@ -64,7 +64,7 @@ impl Store {
         let mut records: Vec<AuditRecord> = Vec::new();
         // The first window also takes what clocks that are ahead of ours have written.
         let mut upper = top;
-        let mut lower = top.min(smallest_id(chrono::Utc::now()));
+        let mut lower = top.min(smallest_id(crate::clock::now()));
         let mut window = WINDOW_MIN;
         while upper > floor && lower > floor {
             lower = earlier(lower, window).max(floor);

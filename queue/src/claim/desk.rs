@@ -16,6 +16,7 @@ use super::suspects::Suspects;
 use super::take::{Ask, Taken};
 use super::trial;
 use crate::backoff::{Backoff, jittered};
+use crate::clock;
 use crate::link::{Link, timed_out};
 use crate::listen::Hint;
 use crate::queues::rules::Rules;
@@ -151,7 +152,6 @@ impl Desk {
         let own_wake_at = life.take_wake_at();
         let mut left = most;
         let mut round = Round::default();
-        let mut skew = None;
         for n in 0..self.queues.len() {
             while let Some((queue, pace)) = self.queues.get(n) {
                 let (floor, scan) = pace.next(Instant::now());
@@ -191,7 +191,7 @@ impl Desk {
                     return self.lost().await;
                 }
                 let scanned = taken.scanned;
-                skew = Some(scanned.at - chrono::Utc::now());
+                clock::is_past(scanned.at);
                 let due_in = taken.next_due.map(|due| until(due, scanned.at));
                 left = left.saturating_sub(scanned.found);
                 life.took_up(&queue, scanned.found);
@@ -217,13 +217,10 @@ impl Desk {
                 break;
             }
         }
-        // The times that drivers gave us are by our clock; the database's decides.
-        if let (Some(at), Some(skew)) = (own_wake_at, skew) {
-            let now = chrono::Utc::now() + skew;
-            if at > now {
-                let wait = until(at, now);
-                round.wait = Some(round.wait.map_or(wait, |least| least.min(wait)));
-            }
+        let now = clock::now();
+        if let Some(at) = own_wake_at.filter(|at| *at > now) {
+            let wait = until(at, now);
+            round.wait = Some(round.wait.map_or(wait, |least| least.min(wait)));
         }
         Ok(round)
     }

@@ -74,7 +74,7 @@ fn failed(run: Unreadable) -> Changes {
             status: RunStatus::Failed,
             output: None,
             error: Some(failure),
-            finished_at: chrono::Utc::now(),
+            finished_at: crate::clock::now(),
             cancelled_by: None,
             cancel_reason: None,
             parent: run.parent,

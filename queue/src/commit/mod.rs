@@ -101,7 +101,7 @@ const SET_ASIDE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 /// says why, and then somebody tries again. `sequence`: of its last record.
 pub fn set_aside(run_id: Uuid, generation: i32, sequence: i64) -> impl FnOnce(&str) -> Changes {
     move |reason| {
-        let now = chrono::Utc::now();
+        let now = crate::clock::now();
         Changes {
             run_id,
             generation,

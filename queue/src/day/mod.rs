@@ -9,7 +9,7 @@ mod named;
 
 use std::time::Duration;
 
-use chrono::{Datelike as _, NaiveDate, Utc};
+use chrono::{Datelike as _, NaiveDate};
 use moka::future::Cache;
 use sqlx::{AssertSqlSafe, Error, PgConnection, SqlSafeStr as _, SqlStr};
 use uuid::Uuid;
@@ -53,12 +53,12 @@ impl Days {
         }
     }
 
-    /// Today, by this machine's clock: most runs that are claimed were just started.
+    /// Today: most runs that are claimed were just started.
     ///
     /// # Errors
     /// Those of the connection.
     pub(crate) async fn today(&self, connection: &mut PgConnection) -> Result<On, Error> {
-        self.on(connection, Utc::now().date_naive()).await
+        self.on(connection, crate::clock::now().date_naive()).await
     }
 
     /// The day on which all these runs began; today, if there are none.

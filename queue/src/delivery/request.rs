@@ -38,7 +38,7 @@ impl Store {
             Some(found) if found.status != "active" => return Ok(Asked::Disabled),
             Some(_) => {}
         }
-        let (event_id, delivery_id) = (Uuid::now_v7(), Uuid::now_v7());
+        let (event_id, delivery_id) = (crate::clock::id(), crate::clock::id());
         let mut transaction = transaction::begin_in(&self.pool).await?;
         sqlx::query!(
             "insert into stepwell.event (id, type, source, subject, at, data)

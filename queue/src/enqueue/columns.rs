@@ -73,7 +73,7 @@ impl RunColumns {
         self.traceparent
             .push(run.actor.traceparent.as_deref().map(owned));
         self.created_at.push(run.created_at);
-        self.audit_id.push(Uuid::now_v7());
+        self.audit_id.push(crate::clock::id());
     }
 }
 

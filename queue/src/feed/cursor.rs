@@ -114,7 +114,7 @@ mod tests {
             Arc::new("1700000001000000:30:".parse().unwrap()),
             Place {
                 at: Time::from_timestamp(1_700_000_000, 5_000).unwrap(),
-                entity_id: Uuid::now_v7(),
+                entity_id: crate::clock::id(),
                 sequence: 7,
             },
         ));

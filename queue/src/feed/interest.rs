@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_what_is_watched_is_told() {
         let interest = Interest::default();
-        let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
+        let (a, b) = (crate::clock::id(), crate::clock::id());
         assert_eq!(interest.among([a, b].into_iter()), (vec![], false));
         interest.note(&[a]);
         assert_eq!(interest.among([a, b].into_iter()), (vec![a], false));

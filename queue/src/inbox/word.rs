@@ -122,7 +122,7 @@ mod tests {
         let child = |result| Word::ChildEnded {
             step: 3,
             item: Some(17),
-            child_run_id: Uuid::now_v7(),
+            child_run_id: crate::clock::id(),
             result,
         };
         for word in [

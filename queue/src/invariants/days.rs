@@ -75,7 +75,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         let days = days.into_iter().map(|row| (row.day, row.bytes));
-        let yesterday = Utc::now().date_naive() - ChronoDays::new(1);
+        let yesterday = crate::clock::now().date_naive() - ChronoDays::new(1);
         let days = days.filter(|(day, _)| reach == Reach::All || *day == yesterday);
         Ok(together(days))
     }
@@ -118,7 +118,7 @@ fn together(days: impl Iterator<Item = (NaiveDate, i64)>) -> Vec<Piece> {
 
 /// After every id that there is: clocks differ by less than a day.
 fn tomorrow() -> Time {
-    Utc::now() + TimeDelta::days(1)
+    crate::clock::now() + TimeDelta::days(1)
 }
 
 #[cfg(test)]

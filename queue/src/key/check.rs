@@ -93,7 +93,7 @@ impl Store {
         // Before it is read: what changes from here on is heard.
         let mut forgotten = self.keys.forgotten.subscribe();
         loop {
-            let now = chrono::Utc::now();
+            let now = crate::clock::now();
             let expires_at = match self.key_of(text).await {
                 Ok(Some(key)) if key.standing(now) == Standing::Good => key.expires_at,
                 Ok(_) => return,
@@ -109,7 +109,7 @@ impl Store {
     }
 
     fn use_key(&self, known: &Known) -> Arc<Key> {
-        let now = chrono::Utc::now();
+        let now = crate::clock::now();
         if known.key.standing(now) == Standing::Good && known.is_note_due(now.timestamp_millis()) {
             let (store, id) = (self.clone(), known.key.id);
             tokio::spawn(async move {

@@ -41,7 +41,7 @@ impl Store {
         sqlx::query_file!(
             "queries/log.sql",
             &lines.iter().map(|l| l.run_id).collect::<Vec<_>>(),
-            &lines.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>(),
+            &lines.iter().map(|_| crate::clock::id()).collect::<Vec<_>>(),
             &lines.iter().map(|l| l.at).collect::<Vec<_>>(),
             &lines
                 .iter()

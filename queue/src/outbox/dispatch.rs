@@ -201,7 +201,7 @@ async fn write_deliveries(
     let (mut id, mut subscription, mut event) = (Vec::new(), Vec::new(), Vec::new());
     let (mut lane, mut url) = (Vec::new(), Vec::new());
     let mut push = |receiver: Option<Uuid>, at: Uuid, of: Uuid, to: Option<&str>| {
-        id.push(Uuid::now_v7());
+        id.push(crate::clock::id());
         subscription.push(receiver);
         event.push(of);
         lane.push(at);

@@ -33,7 +33,7 @@ struct Reading {
 
 /// The loop.
 pub(crate) async fn run(store: Store, stop: CancellationToken) {
-    let me = Uuid::now_v7();
+    let me = crate::clock::id();
     let mut hints = store.hints();
     let mut backoff = Backoff::new();
     let mut reading = Reading::default();

@@ -49,7 +49,7 @@ impl Store {
             return Ok(Turned::Already);
         }
         let new = Held {
-            paused_at: Some(chrono::Utc::now()),
+            paused_at: Some(crate::clock::now()),
             paused_by: Some(clean(&actor.name).into_owned()),
             ..old.clone()
         };
@@ -148,7 +148,7 @@ async fn hold(connection: &mut PgConnection, name: &str) -> Result<Held, Error> 
     sqlx::query!(
         "insert into stepwell.queue (name, id, revision) values ($1, $2, 0) on conflict do nothing",
         name,
-        Uuid::now_v7(),
+        crate::clock::id(),
     )
     .execute(&mut *connection)
     .await?;

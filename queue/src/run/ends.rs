@@ -190,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn a_waiter_is_woken_and_leaves_no_trace() {
         let ends = Arc::new(Ends::default());
-        let run_id = Uuid::now_v7();
+        let run_id = crate::clock::id();
         let (mut first, start) = ends.enter(run_id).expect("there is room");
         assert!(start, "the first waiter starts the task");
         let (second, start) = ends.enter(run_id).expect("there is room");
@@ -208,10 +208,10 @@ mod tests {
     async fn places_are_bounded() {
         let ends = Arc::new(Ends::default());
         let mut places: Vec<EndWait> = (0..WAITERS_MAX)
-            .map(|_| ends.enter(Uuid::now_v7()).expect("there is room").0)
+            .map(|_| ends.enter(crate::clock::id()).expect("there is room").0)
             .collect();
-        assert!(ends.enter(Uuid::now_v7()).is_none());
+        assert!(ends.enter(crate::clock::id()).is_none());
         places.pop();
-        assert!(ends.enter(Uuid::now_v7()).is_some());
+        assert!(ends.enter(crate::clock::id()).is_some());
     }
 }

@@ -1,5 +1,5 @@
 //! The loop that looks when the next schedule is due. It runs in every API and worker; the database's
-//! clock is the one that counts.
+//! clock is the one that counts, and each look sets ours.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ENTITY;
 use crate::backoff::{Backoff, jittered};
+use crate::clock::Question;
 use crate::listen::Hint;
 use crate::{Error, Store};
 
@@ -25,11 +26,15 @@ impl Store {
     /// Makes the runs that are due by the database's clock; returns how long until the next.
     async fn fire_by_the_clock(&self) -> Result<Option<Duration>, Error> {
         loop {
+            let mut connection = self.pool.acquire().await?;
+            let time = Question::ask();
             let look = sqlx::query!(
                 r#"select clock_timestamp() as "now!", (select min(next_at) from stepwell.schedule) as next_at"#
             )
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *connection)
             .await?;
+            drop(connection);
+            time.answered(look.now);
             let (now, next_at): (Time, Option<Time>) = (look.now, look.next_at);
             let Some(next_at) = next_at else {
                 return Ok(None);

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use chrono::SubsecRound as _;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use stepwell_workflow::Time;
@@ -124,7 +123,7 @@ fn new_run(schedule: &Schedule, planned: &PlannedVersion) -> NewRun {
         priority: schedule.priority,
         labels: schedule.labels.clone(),
         // When it is made, which may be long after it was due.
-        created_at: chrono::Utc::now().trunc_subsecs(6),
+        created_at: crate::clock::now(),
         ..NewRun::of(planned, input, actor(schedule))
     }
 }

@@ -27,7 +27,7 @@ impl Store {
         let row = sqlx::query_file!(
             "queries/drain.sql",
             id,
-            Uuid::now_v7(),
+            crate::clock::id(),
             clean(&actor.name) as _,
             actor.request_id.as_deref().map(clean) as _,
         )

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::Life;
 use crate::Error;
 use crate::backoff::Backoff;
+use crate::clock;
 use crate::link::{Link, timed_out};
 
 /// Beats until the worker retires or is fenced.
@@ -63,15 +64,19 @@ fn patience(life: &Life) -> Duration {
 
 /// Says that this worker lives; `false`: the database does not think so.
 async fn once(life: &Life, link: &mut Link) -> Result<bool, Error> {
+    let connection = link.get().await?;
+    let time = clock::Question::ask();
     let row = sqlx::query_file!(
         "queries/heartbeat.sql",
         life.id,
         i32::try_from(life.held.len()).unwrap_or(i32::MAX),
         life.takings.rates(Instant::now()),
+        clock::skew_ms(),
     )
-    .fetch_optional(link.get().await?)
+    .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(false) };
+    time.answered(row.at);
     life.epoch.fetch_max(row.epoch, Ordering::AcqRel);
     if row.draining {
         life.draining.cancel();

@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_run_whose_end_is_being_committed_takes_no_slot() {
         let held = Held::default();
-        let runs: Vec<Uuid> = (0..5).map(|_| Uuid::now_v7()).collect();
+        let runs: Vec<Uuid> = (0..5).map(|_| crate::clock::id()).collect();
         held.insert(runs.iter().map(|run| (*run, 0)));
         assert_eq!(held.in_slots(10), 5);
         held.leave(runs.iter().copied().take(3));
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_run_is_a_suspect_until_it_makes_progress_or_is_let_go_of() {
         let held = Held::default();
-        let runs: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
+        let runs: Vec<Uuid> = (0..4).map(|_| crate::clock::id()).collect();
         held.insert(runs.iter().copied().zip([0, 1, 1, 2]));
         assert_eq!(held.suspects(), (2, 1));
         held.clear(runs.iter().copied().take(2));

@@ -14,6 +14,7 @@ use super::WorkerOptions;
 use super::held::{Held, Makes};
 use super::takings::Takings;
 use super::watch::Watchers;
+use crate::clock;
 use crate::commit::Committed;
 use crate::link::Link;
 use crate::listen::Hint;
@@ -223,8 +224,8 @@ impl Life {
     pub(super) async fn enter(&self) -> Result<bool, Error> {
         let options = &self.options;
         let partitioned = sqlx::query_scalar!(
-            r#"insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms, session)
-               values ($1, $2, $3, $4, $5, $6, $7)
+            r#"insert into stepwell.worker (id, name, version, queues, slots, dead_after_ms, session, clock_skew_ms)
+               values ($1, $2, $3, $4, $5, $6, $7, $8)
                returning to_regclass('stepwell.audit_' || to_char(now() at time zone 'utc', 'YYYYMMDD'))
                    is not null as "partitioned!""#,
             self.id,
@@ -234,6 +235,7 @@ impl Life {
             i32::try_from(options.slots).unwrap_or(i32::MAX),
             i32::try_from(options.dead_after.as_millis()).unwrap_or(i32::MAX),
             self.store.desk.session,
+            clock::skew_ms(),
         )
         .fetch_one(&self.store.pool)
         .await?;

@@ -4,7 +4,7 @@
 //! [`life`] is what its loops share, [`held`] what it has in its hands, [`heartbeat`] keeps it alive, [`owner`] asks whether it still
 //! is, [`rescue`] frees the jobs of dead ones, [`reconcile`] frees jobs of its own that it may have
 //! lost sight of, [`watch`] tells drivers of messages, [`census`] counts
-//! those that live, [`list`] shows them, [`drain`] lets one finish, [`takings`] is how fast it claims, [`settling`]
+//! those that live, [`list`] shows them, [`skew`] tells whose clock is wrong, [`drain`] lets one finish, [`takings`] is how fast it claims, [`settling`]
 //! lets what is rarer begin later.
 
 mod census;
@@ -17,6 +17,7 @@ pub(crate) mod owner;
 mod reconcile;
 mod rescue;
 mod settling;
+mod skew;
 mod takings;
 mod watch;
 
@@ -32,9 +33,11 @@ pub use drain::Drained;
 pub use held::Driving;
 pub(crate) use life::Life;
 pub use list::{Member, MemberFilter, MemberPage};
+pub use skew::Skewed;
 
 use crate::backend::{Acknowledgement, Backend};
 use crate::claim;
+use crate::clock;
 use crate::commit::Lanes;
 use crate::detached::Detached;
 use crate::link::Link;
@@ -82,7 +85,8 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn register(&self, options: WorkerOptions) -> Result<Worker, Error> {
-        let id = Uuid::now_v7();
+        self.set_clock().await?;
+        let id = clock::id();
         let queues: Vec<_> = options
             .queues
             .iter()

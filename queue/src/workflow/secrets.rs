@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_for_its_version_alone() {
         let cipher = Cipher::new(&"7".repeat(64).into()).unwrap();
-        let (id, all) = (Uuid::now_v7(), secrets(&[("steps/a", "whsec_a")]));
+        let (id, all) = (crate::clock::id(), secrets(&[("steps/a", "whsec_a")]));
         let Sealed::Done(Some(stored)) = all.seal(Some(&cipher), id, 2).unwrap() else {
             panic!("it is sealed")
         };

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use chrono::Utc;
 use serde_json::json;
 use serde_json::value::RawValue;
+use stepwell::queue::clock;
 use stepwell::queue::workflow::{NewWorkflow, PlannedVersion, Secrets, WorkflowText};
 use stepwell::queue::{Actor, NewRun, Store};
 use stepwell::workflow::validate::validate;
-use uuid::Uuid;
 
 pub(super) const ACTOR: &str = "bench";
 /// The function that the steps call.
@@ -26,7 +25,8 @@ pub(super) fn actor() -> Actor {
 
 /// Makes the workflow, under a name that nobody else has; its queue has the same.
 pub(super) async fn workflow(store: &Store, steps: u32) -> anyhow::Result<PlannedVersion> {
-    let id = Uuid::now_v7();
+    store.set_clock().await?;
+    let id = clock::id();
     let slug = format!("bench-{}", id.simple());
     let steps: Vec<_> = (1..=steps)
         .map(|n| json!({"name": format!("s{n}"), "type": "task", "config": {"task": TASK}}))
@@ -48,7 +48,7 @@ pub(super) async fn workflow(store: &Store, steps: u32) -> anyhow::Result<Planne
         slug: slug.clone(),
         text,
         actor: actor(),
-        created_at: Utc::now(),
+        created_at: clock::now(),
         idempotency: None,
     };
     store.create_workflow(&new).await?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use stepwell::queue::clock as time;
 use stepwell::queue::server::Server;
 use stepwell::queue::{Error, Store};
 
@@ -30,7 +31,7 @@ pub(super) async fn examine(store: &Store, findings: &mut Vec<Finding>) -> bool 
     };
     findings.push(Finding::ok("database", "it answers"));
     findings.push(version(&server));
-    findings.push(clock(&server, parts::now()));
+    findings.push(clock(&server, time::host()));
     findings.extend(settings(&server));
     true
 }
@@ -158,14 +159,14 @@ fn durability(server: &Server) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Server, clock, durability, parts, settings, version};
+    use super::{Duration, Server, clock, durability, settings, time, version};
     use crate::cli::doctor::finding::State;
 
     fn server() -> Server {
         Server {
             version: "17.2".into(),
             version_number: 170_002,
-            now: parts::now(),
+            now: time::host(),
             is_standby: false,
             connections: 10,
             connections_max: 100,

@@ -1,6 +1,7 @@
 //! `stepwell doctor`: looks at everything that Stepwell rests on, and says what to do about what is
 //! not well. It changes nothing.
 
+mod clocks;
 mod database;
 mod deep;
 mod finding;

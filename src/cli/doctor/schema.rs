@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use stepwell::queue::clock;
 use stepwell::queue::migrate::Standing;
 use stepwell::queue::server::Upkeep;
 use stepwell::queue::{Error, Store};
 
+use super::clocks;
 use super::finding::Finding;
 use crate::cli::parts;
 
@@ -65,6 +67,7 @@ async fn upkeep(store: &Store, findings: &mut Vec<Finding>) -> Result<(), Error>
     findings.push(partitions(upkeep));
     findings.push(defaults(&store.partition_alarm().await?));
     findings.push(silent_workers(upkeep));
+    clocks::examine(store, findings).await?;
     let census = store.census().await?;
     let detail = format!("{} alive, {} draining", census.alive, census.draining);
     findings.push(if census.alive > 0 {
@@ -88,7 +91,7 @@ async fn upkeep(store: &Store, findings: &mut Vec<Finding>) -> Result<(), Error>
         .filter_map(|queue| Some((queue.depth.oldest_due?, queue.name.as_str())))
         .min();
     let waited = oldest.map(|(due, queue)| {
-        let waited = (parts::now() - due).to_std().unwrap_or_default();
+        let waited = (clock::now() - due).to_std().unwrap_or_default();
         (waited, queue)
     });
     findings.push(due(waited));

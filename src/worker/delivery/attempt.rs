@@ -1,12 +1,11 @@
 //! One attempt to deliver: a signed POST (Standard Webhooks) under the rules for every call to the
 //! world.
 
-use std::time::{Duration, Instant};
-
-use chrono::Utc;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
+use std::time::{Duration, Instant};
+use stepwell_queue::clock;
 use stepwell_queue::delivery::{ATTEMPT_MAX, Claimed, Verdict};
 use stepwell_workflow::Failure;
 
@@ -72,7 +71,7 @@ fn request(outbound: &Outbound, delivery: &Claimed) -> Result<Request, Failure> 
     let unfit = |why: &str| Failure::fatal("invalid_request", why);
     let event = &delivery.event;
     let body = envelope(event).map_err(|error| unfit(&error.to_string()))?;
-    let (id, timestamp) = (event.id.to_string(), Utc::now().timestamp());
+    let (id, timestamp) = (event.id.to_string(), clock::host().timestamp());
     // With each of the secrets that are valid: a receiver checks one.
     let signatures = delivery
         .secrets

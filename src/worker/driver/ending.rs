@@ -1,7 +1,7 @@
 //! How a driver lets go of its run: it is over, it waits for something far, or the worker stops.
 
-use chrono::Utc;
 use stepwell_queue::End;
+use stepwell_queue::clock;
 use stepwell_workflow::{RunState, StepKey, StepStatus, Time};
 
 use super::{Driver, NEAR};
@@ -41,7 +41,7 @@ impl Driver {
             status: self.state.status,
             output: self.state.output.clone(),
             error: self.state.error.clone(),
-            finished_at: self.state.finished_at.unwrap_or_else(Utc::now),
+            finished_at: self.state.finished_at.unwrap_or_else(clock::now),
             cancelled_by: self.state.cancelled_by.clone(),
             cancel_reason: self.state.cancel_reason.clone(),
             parent: self.state.header.parent.clone(),
@@ -50,7 +50,7 @@ impl Driver {
 }
 
 fn is_near(wake_at: Option<Time>) -> bool {
-    wake_at.is_some_and(|at| (at - Utc::now()).to_std().unwrap_or_default() < NEAR)
+    wake_at.is_some_and(|at| (at - clock::now()).to_std().unwrap_or_default() < NEAR)
 }
 
 /// Returns a step's status, if there is such a step.

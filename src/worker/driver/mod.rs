@@ -22,9 +22,8 @@ mod waiting;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-
-use chrono::Utc;
 use stepwell_queue::Claimed;
+use stepwell_queue::clock;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_workflow::{BlockedOn, Decision, Event, Plan, RunState, WantedChild};
 use tokio::sync::mpsc;
@@ -234,7 +233,7 @@ impl Driver {
 
     /// Takes in an event and notes what was decided.
     fn take_in(&mut self, event: Event) {
-        let decision = self.state.advance(&self.plan, event, Utc::now());
+        let decision = self.state.advance(&self.plan, event, clock::now());
         self.note(decision);
     }
 

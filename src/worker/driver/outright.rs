@@ -1,8 +1,7 @@
 //! Fails a run past `advance`: when its plan cannot be read, or the database refuses what was
 //! decided. Without this such a run would be claimed for ever.
-
-use chrono::Utc;
 use serde_json::{Value, json};
+use stepwell_queue::clock;
 use stepwell_queue::commit::StepWrite;
 use stepwell_queue::inbox::Word;
 use stepwell_queue::{Actor, Changes, End};
@@ -21,7 +20,7 @@ pub(crate) struct Steps {
 /// Makes the commit that fails a run, ends its open steps and cancels its children. `sequence` is
 /// the number of the last record that was committed.
 pub(crate) fn fail(header: &RunHeader, sequence: i64, failure: Failure, steps: Steps) -> Changes {
-    let now = Utc::now();
+    let now = clock::now();
     let mut ending = Ending {
         sequence,
         records: Vec::new(),
@@ -145,6 +144,6 @@ fn without_payload(mut step: StepWrite, failure: &Failure) -> StepWrite {
     row.output = None;
     row.error = Some(failure.clone());
     row.wake_at = None;
-    row.finished_at = Some(Utc::now());
+    row.finished_at = Some(clock::now());
     step
 }

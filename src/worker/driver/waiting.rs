@@ -1,6 +1,5 @@
 //! Waits for whatever comes next: an outcome, a message, a timer, or the worker's end.
-
-use chrono::Utc;
+use stepwell_queue::clock;
 use stepwell_workflow::Event;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -56,7 +55,7 @@ impl Driver {
     /// Returns when to look at the clock again.
     fn alarm(&mut self) -> Option<Instant> {
         let wake = self.state.next_wake().map(|at| {
-            let wait = (at - Utc::now()).to_std().unwrap_or_default();
+            let wait = (at - clock::now()).to_std().unwrap_or_default();
             Instant::now() + wait
         });
         // A stopping worker starts nothing, so what could begin at once is not worth an alarm.
@@ -68,7 +67,7 @@ impl Driver {
         for (key, agent_policy) in self.flights.lingered(Instant::now()) {
             self.take_in(Event::Linger { key, agent_policy });
         }
-        if self.state.next_wake().is_some_and(|at| at <= Utc::now()) {
+        if self.state.next_wake().is_some_and(|at| at <= clock::now()) {
             self.idle_ticks += u32::from(self.flights.is_empty());
             self.take_in(Event::Tick);
         }

@@ -9,10 +9,10 @@ pub(crate) mod trace;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::Utc;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Method};
 use serde_json::Value;
+use stepwell_queue::clock;
 use stepwell_workflow::Failure;
 use stepwell_workflow::limits::PAYLOAD_BYTES_MAX;
 use url::Url;
@@ -213,7 +213,7 @@ impl Answer {
     /// Returns how long the service asks to be left alone.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
-        retry_after::parse(value, Utc::now())
+        retry_after::parse(value, clock::now())
     }
 
     /// Returns the beginning of the body, for a failure's message: `: <text>`, or nothing.

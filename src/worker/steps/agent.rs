@@ -8,12 +8,13 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
 use stepwell_queue::Error;
 use stepwell_queue::agent::{AgentTarget, Auth};
+use stepwell_queue::clock;
 use stepwell_workflow::{Attempt, Failure, Outcome, Time};
 use uuid::Uuid;
 
@@ -66,7 +67,7 @@ impl Steps {
             }
         };
         // The time of whoever finishes later counts from the call.
-        let until = later(Utc::now(), after);
+        let until = later(clock::now(), after);
         let signer = match context::read(|| self.store.signer()).await {
             Ok(signer) => signer,
             Err(error) => return failed(Failure::retryable("token", error.to_string())),

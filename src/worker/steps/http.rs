@@ -4,8 +4,8 @@
 use ::http::header::CONTENT_TYPE;
 use ::http::{HeaderMap, HeaderValue, Method};
 use bytes::Bytes;
-use chrono::Utc;
 use serde_json::{Map, Value};
+use stepwell_queue::clock;
 use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 
 use super::{Origin, Steps, failed, put};
@@ -64,7 +64,7 @@ impl Steps {
         }
         let body = encode(body.as_ref(), &mut headers)?;
         if let Some(secret) = sign {
-            let timestamp = Utc::now().timestamp();
+            let timestamp = clock::host().timestamp();
             let signature = signature::sign(secret, &key, timestamp, &body)
                 .map_err(|message| Failure::fatal("invalid_request", message))?;
             put(&mut headers, "webhook-id", &key)?;

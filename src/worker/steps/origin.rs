@@ -83,6 +83,7 @@ fn is_request_id(text: &str) -> bool {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use stepwell_queue::clock;
 
     fn origin(request_id: Option<&str>, traceparent: Option<&str>) -> Origin {
         let request_id = request_id.map(str::to_owned);
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_run_without_a_trace_is_one_of_its_own() {
-        let run_id = Uuid::now_v7();
+        let run_id = clock::id();
         for stored in [None, Some("nonsense")] {
             let origin = Origin::new(run_id, "orders".into(), None, stored);
             let headers = origin.headers("key").unwrap();

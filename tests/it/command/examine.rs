@@ -35,6 +35,7 @@ async fn the_doctor_tells_what_is_well_and_what_is_not() {
             "partitions",
             "default partitions",
             "dead workers",
+            "workers' clocks",
             "workers",
             "queues served",
             "oldest due run",

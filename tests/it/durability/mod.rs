@@ -1,6 +1,7 @@
 //! What is acknowledged survives, and what is done is not done again.
 
 pub(crate) mod away;
+mod clocks;
 mod embedded;
 mod failover;
 mod fence;

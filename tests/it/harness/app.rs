@@ -107,7 +107,18 @@ impl App {
 
     /// Starts the binary with the app's settings.
     pub(crate) fn spawn(&mut self, name: &str, arguments: &[&str]) -> usize {
-        let variables = self.variables();
+        self.spawn_with(name, arguments, &[])
+    }
+
+    /// The same with more variables for this process alone.
+    pub(crate) fn spawn_with(
+        &mut self,
+        name: &str,
+        arguments: &[&str],
+        more: &[(String, String)],
+    ) -> usize {
+        let mut variables = self.variables();
+        variables.extend(more.iter().cloned());
         let variables: Vec<_> = variables
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()))

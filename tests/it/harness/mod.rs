@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod app;
 pub(crate) mod client;
 pub(crate) mod database;
+pub(crate) mod faketime;
 pub(crate) mod invariants;
 pub(crate) mod port;
 pub(crate) mod process;

@@ -3,7 +3,6 @@
 use salvo::Writer;
 use salvo::oapi::endpoint;
 use stepwell_queue::agent::{self, Changed};
-use uuid::Uuid;
 
 use super::wire::{Agent, AgentInput};
 use super::{check, refused};
@@ -11,7 +10,7 @@ use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Created, Result};
 use crate::body::Body;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::etag;
 use crate::idempotency::IdempotencyKey;
 use crate::problem::Problem;
@@ -32,7 +31,7 @@ pub async fn create_agent(
     key: IdempotencyKey,
 ) -> Result<Created<Agent>> {
     let agent = check::check(body.0, app.store.keeps_secrets(), false)?;
-    let (id, at) = (Uuid::now_v7(), now());
+    let (id, at) = (clock::id(), now());
     let first = Agent::from(agent::Agent::fresh(id, at, &agent));
     let location = format!("/api/v1/agents/{id}");
     let key = key.with(201, Some(location.clone()), &first)?;

@@ -1,12 +1,11 @@
 //! From headers to a principal.
 
+use crate::clock;
+use http::HeaderMap;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-use chrono::Utc;
-use http::HeaderMap;
-use secrecy::{ExposeSecret as _, SecretString};
 use stepwell_queue::Store;
 use stepwell_queue::key::{Standing, is_key};
 use tokio::sync::Semaphore;
@@ -152,7 +151,7 @@ impl Gate {
         let Some(key) = key else {
             return Err(Refusal::Wrong("The API key is not known.".into()));
         };
-        match key.standing(Utc::now()) {
+        match key.standing(clock::now()) {
             Standing::Good => Ok((format!("key:{}", key.name).into(), key.role)),
             Standing::Expired => Err(Refusal::Wrong("The API key has expired.".into())),
             Standing::Revoked => Err(Refusal::Wrong("The API key is revoked.".into())),

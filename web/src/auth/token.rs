@@ -2,6 +2,7 @@
 //! publishes (RS256, ES256, `EdDSA`). The algorithm decides which of the two is looked at, so that a
 //! public key never serves as a shared secret, and `none` is no algorithm.
 
+use crate::clock;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,7 +118,7 @@ impl Verifier {
         Ok(Verified {
             subject: subject.to_owned(),
             role,
-            left: left(&claims, chrono::Utc::now().timestamp()),
+            left: left(&claims, clock::host().timestamp()),
         })
     }
 
@@ -212,7 +213,7 @@ mod tests {
 
     fn claims() -> Value {
         json!({"sub": "ada", "iss": "https://issuer", "aud": "stepwell", "role": "operator",
-               "exp": chrono::Utc::now().timestamp() + 60})
+               "exp": clock::host().timestamp() + 60})
     }
 
     fn signed(claims: &Value, secret: &str) -> String {
@@ -244,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_fault_is_told() {
-        let now = chrono::Utc::now().timestamp();
+        let now = clock::host().timestamp();
         for (field, value, told) in [
             ("exp", json!(now - 31), "has expired"),
             ("exp", json!("soon"), "`exp`"),

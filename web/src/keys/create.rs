@@ -6,14 +6,13 @@ use salvo::oapi::endpoint;
 use secrecy::ExposeSecret as _;
 use stepwell_queue::key::{self, Changed, NAME_CHARS_MAX, Role};
 use stepwell_workflow::Time;
-use uuid::Uuid;
 
 use super::wire::{KeyInput, NewKey};
 use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Created, Result};
 use crate::body::Body;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::etag;
 use crate::idempotency::IdempotencyKey;
 use crate::problem::{Fault, Kind, Problem};
@@ -36,7 +35,7 @@ pub async fn create_key(
     let at = now();
     let (role, expires_at) = check(&body.0, at)?;
     let new = key::NewKey {
-        id: Uuid::now_v7(),
+        id: clock::id(),
         name: body.0.name,
         role,
         text: key::fresh(),

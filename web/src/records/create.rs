@@ -3,7 +3,6 @@
 use salvo::Writer;
 use salvo::oapi::endpoint;
 use stepwell_queue::record::{Created as Made, NewRecord};
-use uuid::Uuid;
 
 use super::run;
 use super::wire::{Record, RecordInput, check_word};
@@ -11,7 +10,7 @@ use crate::App;
 use crate::actor::Caller;
 use crate::answer::Result;
 use crate::body::Body;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::idempotency::IdempotencyKey;
 use crate::made::Made as Answer;
 use crate::payload;
@@ -40,7 +39,7 @@ pub async fn create_record(
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    let id = Uuid::now_v7();
+    let id = clock::id();
     let route = app.store.route_of(&input.category, &input.source).await?;
     let run = match route.filter(|route| route.auto) {
         None => None,

@@ -3,14 +3,13 @@
 use salvo::Writer;
 use salvo::oapi::endpoint;
 use stepwell_queue::record::{NewRoute, Route as Bound, RouteCreated};
-use uuid::Uuid;
 
 use super::wire::{Route, RouteInput, check_word};
 use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Found, Gone, Result};
 use crate::body::Body;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::idempotency::IdempotencyKey;
 use crate::list::List;
 use crate::made::Made;
@@ -50,7 +49,7 @@ pub async fn create_record_route(
     let workflow = app.store.workflow(&input.workflow).await?;
     let workflow = workflow.ok_or_else(missing)?;
     let route = Bound {
-        id: Uuid::now_v7(),
+        id: clock::id(),
         category: input.category.clone(),
         source: input.source.clone(),
         workflow_id: workflow.id,

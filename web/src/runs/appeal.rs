@@ -16,6 +16,7 @@ use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Accepted, Found, Result};
 use crate::body::Body;
+use crate::clock;
 use crate::example::Example;
 use crate::idempotency::IdempotencyKey;
 use crate::json::{Json, given};
@@ -108,7 +109,7 @@ pub async fn appeal_run(
     let planned = place::find(&app, &workflow, Some(original.version), None).await?;
     let run = anew(original, input, &planned, &caller)?;
     let appeal = Appeal {
-        id: Uuid::now_v7(),
+        id: clock::id(),
         original_run_id: id.0,
         run_id: run.id,
         reason: reason.clone(),

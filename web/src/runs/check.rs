@@ -136,9 +136,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::{Arc, ExecuteInput, Fault, NewRun, Occasion};
+    use crate::clock;
     use serde_json::{Value, json};
     use stepwell_queue::{Actor, PlannedVersion};
-    use uuid::Uuid;
 
     fn order(body: &Value) -> (Option<NewRun>, Vec<Fault>) {
         let definition = json!({
@@ -148,7 +148,7 @@ mod tests {
         });
         let (definition, _) = stepwell_workflow::validate::validate(&definition).unwrap();
         let planned = PlannedVersion {
-            workflow_id: Uuid::now_v7(),
+            workflow_id: clock::id(),
             workflow_name: "a".into(),
             version: 1,
             active: true,

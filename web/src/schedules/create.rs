@@ -3,7 +3,6 @@
 use salvo::Writer;
 use salvo::oapi::endpoint;
 use stepwell_queue::schedule::{self, Changed};
-use uuid::Uuid;
 
 use super::wire::{Schedule, ScheduleInput};
 use super::{check, refused};
@@ -11,7 +10,7 @@ use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Created, Result};
 use crate::body::Body;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::etag;
 use crate::idempotency::IdempotencyKey;
 use crate::problem::Problem;
@@ -33,7 +32,7 @@ pub async fn create_schedule(
     body: Body<ScheduleInput>,
     key: IdempotencyKey,
 ) -> Result<Created<Schedule>> {
-    let (id, at) = (Uuid::now_v7(), now());
+    let (id, at) = (clock::id(), now());
     let new = check::check(&app, body.0, at).await?;
     let first = Schedule::from(schedule::Schedule::fresh(id, at, &new));
     let location = format!("/api/v1/schedules/{id}");

@@ -4,7 +4,6 @@ use salvo::Writer;
 use salvo::oapi::endpoint;
 use secrecy::ExposeSecret;
 use stepwell_queue::subscription::{self, Changed, NewSecret};
-use uuid::Uuid;
 
 use super::wire::{Subscription, SubscriptionInput};
 use super::{check, refused};
@@ -12,7 +11,7 @@ use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Created, Result};
 use crate::body::Body;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::etag;
 use crate::idempotency::IdempotencyKey;
 use crate::problem::Problem;
@@ -35,7 +34,7 @@ pub async fn create_subscription(
     key: IdempotencyKey,
 ) -> Result<Created<Subscription>> {
     let new = check::check(body.0, app.store.keeps_secrets(), false)?;
-    let (id, at) = (Uuid::now_v7(), now());
+    let (id, at) = (clock::id(), now());
     // What is kept for the key is kept in the clear, so the secret is not in it.
     let first = Subscription::from(subscription::Subscription::fresh(id, at, &new));
     let location = format!("/api/v1/subscriptions/{id}");

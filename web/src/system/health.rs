@@ -1,5 +1,6 @@
 //! Whether the service lives, and whether it should get requests.
 
+use chrono::TimeDelta;
 use salvo::http::StatusCode;
 use salvo::oapi::{
     Components, Content, EndpointOutRegister, Operation, Response as Documented, ToSchema, endpoint,
@@ -9,7 +10,8 @@ use salvo::{Depot, Request, Response, Writer, async_trait};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stepwell_queue::migrate::Standing;
-use stepwell_queue::{Error, Store};
+use stepwell_queue::worker::Skewed;
+use stepwell_queue::{Error, Store, clock};
 
 use crate::App;
 use crate::answer::{Found, Result};
@@ -167,14 +169,28 @@ pub async fn ready(app: App, _query: Query<Nothing>) -> Checked<Ready> {
 /// Asks how the schema stands, and what an operator should know of what is in it.
 async fn look(store: &Store) -> std::result::Result<(Standing, Vec<String>), Error> {
     let standing = store.standing().await?;
-    let used = match standing {
-        Standing::Current => store.partition_alarm().await?,
-        Standing::Behind | Standing::Ahead => Vec::new(),
-    };
-    let warnings = used.into_iter().map(|table| {
-        format!(
-            "stepwell.{table} holds rows: a clock is wrong, or partitions were not made in time"
-        )
-    });
-    Ok((standing, warnings.collect()))
+    let mut warnings: Vec<String> = own_clock().into_iter().collect();
+    if standing == Standing::Current {
+        let used = store.partition_alarm().await?.into_iter();
+        warnings.extend(used.map(|table| {
+            format!(
+                "stepwell.{table} holds rows: a clock is wrong, or partitions were not made in time"
+            )
+        }));
+        let skewed = store.skewed_workers().await?.into_iter();
+        warnings.extend(skewed.map(|Skewed { name, skew_ms }| {
+            let off = clock::described(TimeDelta::milliseconds(skew_ms.into()));
+            format!("worker {name}: the clock of its host is {off}; nothing is timed by it")
+        }));
+    }
+    Ok((standing, warnings))
+}
+
+/// Says so when the clock of this process's host is wrong.
+fn own_clock() -> Option<String> {
+    let skew = clock::skew().filter(|skew| skew.abs() > clock::SKEW_MAX)?;
+    let off = clock::described(skew);
+    Some(format!(
+        "the clock of this host is {off}; nothing is timed by it"
+    ))
 }

@@ -3,7 +3,6 @@
 use salvo::Writer;
 use salvo::oapi::endpoint;
 use stepwell_queue::workflow::{Created as Made, NewWorkflow};
-use uuid::Uuid;
 
 use super::check::{self, Checked, Purpose};
 use super::wire::{Document, Workflow};
@@ -11,7 +10,7 @@ use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Created, Result};
 use crate::body::Body;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::etag;
 use crate::idempotency::IdempotencyKey;
 use crate::problem::{Fault, Kind, Problem};
@@ -37,7 +36,7 @@ pub async fn create_workflow(
         .slug
         .ok_or_else(|| Problem::internal("a checked workflow has no slug"))?;
     let mut new = NewWorkflow {
-        id: Uuid::now_v7(),
+        id: clock::id(),
         slug,
         text: checked.text,
         actor: caller.0,

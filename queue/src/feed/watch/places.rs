@@ -225,7 +225,7 @@ mod tests {
 
     fn read(run_id: Uuid, after: i64, sequence: i64) -> Read {
         let record = FeedRecord {
-            id: Uuid::now_v7(),
+            id: crate::clock::id(),
             at: stepwell_workflow::Time::UNIX_EPOCH,
             entity_type: "run".into(),
             entity_id: run_id,
@@ -253,7 +253,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_listener_holds_nobody_up_and_goes_on_where_it_was() {
         let watches = Arc::new(Watches::default());
-        let run_id = Uuid::now_v7();
+        let run_id = crate::clock::id();
         let (mut slow, start) = watches.enter(run_id, 0).unwrap();
         assert!(start, "the first listener starts the task");
         let reads: Vec<_> = (1..=64).map(|n| read(run_id, 0, n)).collect();
