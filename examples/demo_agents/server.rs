@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::Utc;
 use salvo::http::{Method, StatusCode};
 use salvo::writing::Json;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 use serde_json::{Value, json};
 
 use crate::answer;
-use crate::call::{Call, Calls};
+use crate::call::{Call, Calls, now};
 
 /// Bytes of one call: what a step may send at most.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -97,7 +96,7 @@ fn call(req: &Request, path: String, body: Value) -> Call {
         step: text("step"),
         attempt: body.get("attempt").and_then(Value::as_u64),
         idempotency_key: req.header("idempotency-key"),
-        at: Utc::now(),
+        at: now(),
         body,
         finished: false,
         aborted: false,
