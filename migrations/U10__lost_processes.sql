@@ -1,2 +1,3 @@
+drop index stepwell.detached_suspect;
 drop index stepwell.job_suspect;
 alter table stepwell.worker drop column session;

@@ -108,7 +108,7 @@ impl Store {
     pub fn open(options: StoreOptions) -> Result<Self, Error> {
         let connect =
             PgConnectOptions::from_str(options.url.expose_secret()).map_err(Error::Refused)?;
-        let session = crate::clock::id();
+        let session = clock::id();
         let connect = link::session(&connect, &session_name(session), options.listen);
         // The two share what the process may have.
         let half = (options.pool_max / 2).max(1);

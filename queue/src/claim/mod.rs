@@ -16,7 +16,7 @@ pub(crate) mod load;
 mod mark;
 mod occasion;
 mod stored;
-mod suspects;
+pub(crate) mod suspects;
 mod take;
 mod trial;
 

@@ -20,6 +20,13 @@ const SHARE: usize = 2;
 /// Runs that more than one worker died with, in one worker's hands.
 const ALONE: usize = 1;
 
+/// Returns how many more a worker may take of those that one worker died with, and of those that more did, beside
+/// those that it has.
+pub(crate) fn room(slots: usize, (once, often): (usize, usize)) -> (usize, usize) {
+    let once = slots.div_ceil(SHARE).saturating_sub(once);
+    (once, ALONE.saturating_sub(often))
+}
+
 /// What is known of a queue's suspects that wait.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects {
@@ -60,9 +67,8 @@ impl Desk {
         if !suspects.is_due(now) {
             return Ok(Vec::new());
         }
-        let (once, often) = self.life.held.suspects();
-        let once = self.slots.div_ceil(SHARE).saturating_sub(once).min(most);
-        let often = ALONE.saturating_sub(often);
+        let (once, often) = room(self.slots, self.life.held.suspects());
+        let once = once.min(most);
         if once + often == 0 {
             return Ok(Vec::new());
         }

@@ -10,6 +10,7 @@ use stepwell_workflow::{Attempt, Call};
 use uuid::Uuid;
 
 use super::{Place, Report, key, place, report};
+use crate::claim::suspects;
 use crate::error::Fault;
 use crate::link::{Link, timed_out};
 use crate::worker::Life;
@@ -24,6 +25,8 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Taken {
     pub place: Place,
     pub attempt: Attempt,
+    /// Workers that died while they made it.
+    pub deaths: u16,
     /// The run's slug.
     pub workflow: Arc<str>,
     pub request_id: Option<String>,
@@ -66,7 +69,9 @@ impl Detached {
         let _taking = life.taking.lock().await;
         let taken = self.ask(limit).await;
         match &taken {
-            Ok(taken) => life.makes.insert(taken.iter().map(|taken| taken.place)),
+            Ok(taken) => life
+                .makes
+                .insert(taken.iter().map(|taken| (taken.place, taken.deaths))),
             Err(_) => {
                 self.link.forget();
                 life.doubt();
@@ -78,10 +83,19 @@ impl Detached {
     async fn ask(&mut self, limit: usize) -> Result<Vec<Taken>, Error> {
         let (id, epoch) = (self.life.id, self.life.epoch.load(Ordering::Acquire));
         let queues = &self.life.options.queues;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (once, often) = suspects::room(self.life.options.slots, self.life.makes.suspects());
+        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let connection = self.link.get().await?;
-        let rows = sqlx::query_file!("queries/detached/claim.sql", id, epoch, queues, limit)
-            .fetch_all(connection);
+        let rows = sqlx::query_file!(
+            "queries/detached/claim.sql",
+            id,
+            epoch,
+            queues,
+            number(limit),
+            number(once),
+            number(often),
+        )
+        .fetch_all(connection);
         let rows = tokio::time::timeout(STATEMENT_TIMEOUT, rows)
             .await
             .unwrap_or_else(|_| Err(timed_out("taking attempts")))?;
@@ -114,6 +128,7 @@ impl Detached {
                     call,
                     timeout: ms.map(Duration::from_millis),
                 },
+                deaths: row.deaths.and_then(|n| u16::try_from(n).ok()).unwrap_or(0),
                 workflow: row.workflow.unwrap_or_default().into(),
                 request_id: row.request_id,
                 traceparent: row.traceparent,

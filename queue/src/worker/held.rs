@@ -4,7 +4,7 @@
 //! A run that is held and that nobody drives would stay so for as long as the worker lives, so each run is
 //! held together with the number of those who drive it ([`Driving`]).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -76,13 +76,7 @@ impl Held {
 
     /// Returns how many are suspects: of which one worker died, and of which more did.
     pub(crate) fn suspects(&self) -> (usize, usize) {
-        let held = self.lock();
-        let deaths = || held.by_id.values().map(|hold| hold.deaths);
-        let (once, all) = (
-            deaths().filter(|n| *n == 1).count(),
-            deaths().filter(|n| *n > 0).count(),
-        );
-        (once, all - once)
+        count_suspects(self.lock().by_id.values().map(|hold| hold.deaths))
     }
 
     /// These have made progress.
@@ -186,13 +180,27 @@ impl Runs {
     }
 }
 
+fn count_suspects(deaths: impl Iterator<Item = u16>) -> (usize, usize) {
+    deaths.fold((0, 0), |(once, often), deaths| match deaths {
+        0 => (once, often),
+        1 => (once + 1, often),
+        _ => (once, often + 1),
+    })
+}
+
 /// The attempts that this worker makes for the drivers of others.
 #[derive(Debug, Default)]
-pub(crate) struct Makes(Mutex<HashSet<Place>>);
+pub(crate) struct Makes(Mutex<HashMap<Place, u16>>);
 
 impl Makes {
-    pub(crate) fn insert(&self, places: impl Iterator<Item = Place>) {
+    /// Takes attempts into hand, each with the number of workers that died with it.
+    pub(crate) fn insert(&self, places: impl Iterator<Item = (Place, u16)>) {
         self.lock().extend(places);
+    }
+
+    /// As [`Held::suspects`].
+    pub(crate) fn suspects(&self) -> (usize, usize) {
+        count_suspects(self.lock().values().copied())
     }
 
     pub(crate) fn remove(&self, places: impl Iterator<Item = Place>) {
@@ -203,11 +211,11 @@ impl Makes {
     }
 
     pub(super) fn all(&self) -> Vec<Place> {
-        self.lock().iter().copied().collect()
+        self.lock().keys().copied().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashSet<Place>> {
-        // A set is whole between any two calls.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, u16>> {
+        // A map is whole between any two calls.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
