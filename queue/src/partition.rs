@@ -146,7 +146,10 @@ pub(crate) async fn maintain(store: Store, urgent: bool, stop: CancellationToken
                 () = tokio::time::sleep(delay) => {}
             }
         }
-        let wait = match store.maintain_once().await {
+        let done = store.maintain_once().await;
+        // A database in trouble is left in peace.
+        let look = done.is_ok();
+        let wait = match done {
             Ok(made) => {
                 if made > 0 {
                     tracing::info!(made, "made partitions ahead");
@@ -162,14 +165,14 @@ pub(crate) async fn maintain(store: Store, urgent: bool, stop: CancellationToken
         tokio::select! {
             () = stop.cancelled() => return,
             () = store.desk.closing.cancelled() => return,
-            () = look_and_sleep(&store, wait) => {}
+            () = look_and_sleep(&store, look, wait) => {}
         }
     }
 }
 
 /// What may take its time, and is left at any moment.
-async fn look_and_sleep(store: &Store, wait: Duration) {
-    if let Err(error) = store.look_daily().await {
+async fn look_and_sleep(store: &Store, look: bool, wait: Duration) {
+    if look && let Err(error) = store.look_daily().await {
         tracing::warn!(%error, "the daily look at the invariants is tried again");
     }
     tokio::time::sleep(wait).await;

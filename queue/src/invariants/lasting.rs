@@ -1,6 +1,7 @@
 //! What a worker holds by the tables and not in its own hands. Between two heartbeats runs come and go, so
-//! that alone says nothing: what counts is what is held through several heartbeats, while each of them says
-//! that the worker has less.
+//! that alone says nothing: what counts is what is leased through several heartbeats, when one of them says
+//! that the worker has less than that. Under a load of short runs a few can hide behind those: the next look
+//! finds them when there is less to do.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -43,8 +44,8 @@ struct Suspect {
 /// What has been so since the first look.
 struct Lasting {
     since: Suspect,
-    /// The least number of runs by which it had more than it knew of.
-    most: usize,
+    /// The least number of runs that it has said it holds since.
+    least: Option<usize>,
     beats: usize,
 }
 
@@ -56,8 +57,8 @@ pub(super) async fn look(store: &Store) -> Result<[Found; 2], Error> {
         .into_iter()
         .map(|(id, since)| {
             let lasting = Lasting {
-                most: since.running,
                 since,
+                least: None,
                 beats: 0,
             };
             (id, lasting)
@@ -67,7 +68,10 @@ pub(super) async fn look(store: &Store) -> Result<[Found; 2], Error> {
     while !open.is_empty() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(LOOK_EVERY).await;
         let mut now = suspects(store).await?;
-        open.retain(|id, lasting| now.remove(id).is_some_and(|suspect| lasting.lasts(suspect)));
+        open.retain(|id, lasting| {
+            now.remove(id)
+                .is_some_and(|suspect| lasting.lasts(&suspect))
+        });
         let over = open.extract_if(|_, lasting| lasting.beats >= BEATS);
         for (_, lasting) in over {
             lasting.tell(&mut found);
@@ -81,21 +85,25 @@ pub(super) async fn look(store: &Store) -> Result<[Found; 2], Error> {
 
 impl Lasting {
     /// Takes in another look; `false`: nothing is left to wonder at.
-    fn lasts(&mut self, now: Suspect) -> bool {
+    fn lasts(&mut self, now: &Suspect) -> bool {
         self.since.runs.retain(|run| now.runs.contains(run));
         self.since.seats.retain(|seat| now.seats.contains(seat));
         if now.seen_at > self.since.seen_at {
             self.since.seen_at = now.seen_at;
             self.beats += 1;
-            // Said after all of these had been leased.
-            self.most = self.most.max(now.running);
+            // Said while all of these were leased to it.
+            self.least = self
+                .least
+                .map(|least| least.min(now.running))
+                .or(Some(now.running));
         }
-        self.since.runs.len() > self.most || !self.since.seats.is_empty()
+        self.since.runs.len() > self.least.unwrap_or(0) || !self.since.seats.is_empty()
     }
 
     fn tell(self, [undriven, seats]: &mut [Found; 2]) {
         let name = self.since.name;
-        let more = self.since.runs.len().saturating_sub(self.most);
+        let driven = self.least.unwrap_or(0);
+        let more = self.since.runs.len().saturating_sub(driven);
         if more > 0 {
             // Which of them are driven only the worker knows.
             let runs: Vec<_> = self
@@ -107,7 +115,7 @@ impl Lasting {
                 .collect();
             let told = format!(
                 "worker {name} drives {} of {}: {}",
-                self.most,
+                driven,
                 self.since.runs.len(),
                 runs.join(", ")
             );
@@ -136,4 +144,55 @@ async fn suspects(store: &Store) -> Result<HashMap<Uuid, Suspect>, Error> {
         (row.id, suspect)
     });
     Ok(suspects.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        BEATS, Duration, Found, HashSet, Lasting, SEAT_LOST, Suspect, Time, UNDRIVEN, Uuid,
+    };
+
+    fn said(beat: u64, running: usize, runs: &[u128]) -> Suspect {
+        Suspect {
+            name: "w".into(),
+            seen_at: Time::UNIX_EPOCH + Duration::from_secs(5 * beat),
+            running,
+            runs: runs.iter().map(|n| Uuid::from_u128(*n)).collect(),
+            seats: HashSet::new(),
+        }
+    }
+
+    fn seen(first: Suspect) -> Lasting {
+        Lasting {
+            since: first,
+            least: None,
+            beats: 0,
+        }
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_no_breach() {
+        let mut busy = seen(said(0, 2, &[1, 2, 3]));
+        assert!(
+            busy.lasts(&said(0, 2, &[1, 2, 3, 4])),
+            "the last beat is old"
+        );
+        assert!(
+            !busy.lasts(&said(1, 3, &[1, 3, 4, 5])),
+            "two of them last, and it has three"
+        );
+    }
+
+    #[test]
+    fn what_lasts_and_is_not_in_its_hands_is_told() {
+        let mut left = seen(said(0, 1, &[1, 2, 3]));
+        for beat in 1..=3 {
+            assert!(left.lasts(&said(beat, 1, &[1, 2, 3, 10 + u128::from(beat)])));
+        }
+        assert_eq!(left.beats, BEATS);
+        let mut found = [Found::none(UNDRIVEN), Found::none(SEAT_LOST)];
+        left.tell(&mut found);
+        assert_eq!((found[0].breaches, found[1].breaches), (2, 0));
+        assert!(found[0].examples[0].starts_with("worker w drives 1 of 3: "));
+    }
 }
