@@ -13,3 +13,4 @@ mod roles;
 mod scaling;
 mod schema;
 mod steps;
+mod workers;
