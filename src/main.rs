@@ -11,5 +11,6 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> std::process::ExitCode {
     stepwell::huge_pages::decline();
+    stepwell::queue::descriptors::raise();
     cli::main()
 }

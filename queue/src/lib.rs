@@ -23,6 +23,7 @@ mod day;
 pub mod deliver;
 pub mod delivery;
 pub mod depth;
+pub mod descriptors;
 pub mod detached;
 pub mod enqueue;
 pub mod error;

@@ -16,6 +16,7 @@ use crate::Error;
 use crate::clock;
 use crate::counters::Counters;
 use crate::day::Days;
+use crate::descriptors::Reserve;
 use crate::enqueue::Intake;
 use crate::feed::Interest;
 use crate::heed::Heeding;
@@ -97,6 +98,7 @@ pub(crate) struct Desk {
     pub(crate) closing: CancellationToken,
     /// Cancelled when what is rarer than runs may begin.
     pub(crate) settled: CancellationToken,
+    _descriptors: Reserve,
 }
 
 impl Store {
@@ -137,6 +139,7 @@ impl Store {
             asking: crate::place::turns(rest),
             closing,
             settled: CancellationToken::new(),
+            _descriptors: Reserve::of(options.pool_max),
         };
         Ok(Self {
             pool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stepwell_queue::{Error, Store};
+use stepwell_queue::{Error, Store, descriptors};
 
 use super::metrics::Metrics;
 use super::outbound::Outbound;
@@ -98,7 +98,8 @@ impl Builder {
             return Err(RuntimeError::DuplicateTask(name));
         }
         let allow_private = self.settings.allow_private_networks;
-        let outbound = Outbound::new(allow_private).map_err(RuntimeError::Outbound)?;
+        let outbound = Outbound::new(allow_private, descriptors::for_calls());
+        let outbound = outbound.map_err(RuntimeError::Outbound)?;
         let metrics = Arc::new(Metrics::default());
         let steps = Steps {
             store: self.store.clone(),

@@ -8,8 +8,12 @@ use stepwell_queue::agent::AgentTarget;
 use stepwell_workflow::Failure;
 
 use super::RuntimeError;
+use super::outbound::sockets::SHORTAGE;
 use super::outbound::{Outbound, Request};
 use super::steps::authenticate;
+
+/// Agents that are asked at once, at most: `descriptors` sets so many sockets aside.
+const SOCKETS: usize = 32;
 
 /// Asks agents how they are.
 #[derive(Clone, Debug)]
@@ -32,7 +36,7 @@ impl Pulse {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(allow_private_networks: bool) -> Result<Self, RuntimeError> {
-        Outbound::new(allow_private_networks)
+        Outbound::new(allow_private_networks, SOCKETS)
             .map(Self)
             .map_err(RuntimeError::Outbound)
     }
@@ -55,7 +59,11 @@ impl Pulse {
             Ok(request) => request,
             Err(failure) => return heard(&failure),
         };
-        match tokio::time::timeout(patience, self.0.send(request)).await {
+        let socket = match self.0.socket(&request.url).await {
+            Ok(socket) => socket,
+            Err(failure) => return heard(&failure),
+        };
+        match tokio::time::timeout(patience, self.0.send(socket, request)).await {
             Ok(Ok(answer)) => Heard::Answered {
                 status: answer.status,
             },
@@ -91,7 +99,7 @@ impl Pulse {
 
 fn heard(failure: &Failure) -> Heard {
     match failure.kind.as_str() {
-        "egress_refused" | "invalid_url" | "invalid_request" => {
+        "egress_refused" | "invalid_url" | "invalid_request" | SHORTAGE => {
             Heard::Refused(failure.message.clone())
         }
         "response_too_large" => Heard::Silent,

@@ -25,7 +25,28 @@ pub enum Verdict {
     Failed { why: String, wait: Option<Duration> },
 }
 
+/// How long a delivery rests that could not be sent for want of a socket.
+const PUT_OFF: Duration = Duration::from_secs(2);
+
 impl Store {
+    /// Puts off a delivery that its sender had no socket for: the attempt was not made and does not count.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: then the delivery is due again when its lease is over.
+    pub async fn put_off_delivery(&self, claimed: &Claimed) -> Result<(), Error> {
+        sqlx::query!(
+            "update stepwell.delivery
+             set attempts = attempts - 1, next_at = clock_timestamp() + make_interval(secs => $3)
+             where id = $1 and attempts = $2 and status = 'pending'",
+            claimed.id,
+            claimed.attempts,
+            PUT_OFF.as_secs_f64(),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Writes down what an attempt came to. A failed one is tried again by the schedule; a subscriber
     /// that is gone is disabled, and what waits for it with it. Returns when the next attempt is.
     ///

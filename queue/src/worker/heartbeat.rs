@@ -16,6 +16,8 @@ use crate::link::{Link, timed_out};
 /// Beats until the worker retires or is fenced.
 pub(super) async fn run(life: Arc<Life>) {
     let mut link = life.link();
+    // Opened before what the runs need takes the descriptors, and kept.
+    let _ = link.get().await;
     let mut backoff = Backoff::new();
     let mut failing = false;
     // The registration was the first beat.

@@ -4,6 +4,7 @@
 mod clocks;
 mod database;
 mod deep;
+mod descriptors;
 mod finding;
 mod schema;
 
@@ -32,7 +33,7 @@ impl Doctor {
         // A key that cannot be read is a finding, not the end of the examination.
         let key = (layer.master_key.take(), layer.master_key_file.take());
         let store = parts::open(&layer.resolve()?)?;
-        let mut findings = vec![master_key(key.0.is_some(), key.1)];
+        let mut findings = vec![master_key(key.0.is_some(), key.1), descriptors::examine()];
         findings.extend(examine(&store, self.deep).await);
         store.close().await;
         let worst = findings.iter().map(|finding| finding.state).max();

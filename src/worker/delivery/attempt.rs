@@ -10,6 +10,7 @@ use stepwell_queue::delivery::{ATTEMPT_MAX, Claimed, Verdict};
 use stepwell_workflow::Failure;
 
 use super::envelope::{MEDIA_TYPE, envelope};
+use crate::worker::outbound::sockets::SHORTAGE;
 use crate::worker::outbound::trace::Trace;
 use crate::worker::outbound::{Answer, Outbound, Request, signature};
 use crate::worker::steps::put;
@@ -30,14 +31,16 @@ impl Ended {
     }
 }
 
-/// Makes one attempt. It ends within [`ATTEMPT_MAX`].
-pub(super) async fn attempt(outbound: &Outbound, delivery: &Claimed) -> Ended {
+/// Makes one attempt. It ends within [`ATTEMPT_MAX`]; `None`: this process had no socket for it.
+pub(super) async fn attempt(outbound: &Outbound, delivery: &Claimed) -> Option<Ended> {
     let begun = Instant::now();
     let sent = async {
         let request = request(outbound, delivery)?;
-        outbound.send(request).await
+        let socket = outbound.socket(&request.url).await?;
+        outbound.send(socket, request).await
     };
     let (verdict, status) = match tokio::time::timeout(ATTEMPT_MAX, sent).await {
+        Ok(Err(failure)) if failure.kind == SHORTAGE => return None,
         Ok(Ok(answer)) => (judge(&answer), Some(answer.status)),
         Ok(Err(failure)) => (failed(failure.message), None),
         Err(_) => {
@@ -45,11 +48,11 @@ pub(super) async fn attempt(outbound: &Outbound, delivery: &Claimed) -> Ended {
             (failed(format!("no answer within {seconds} s")), None)
         }
     };
-    Ended {
+    Some(Ended {
         verdict,
         status,
         took: begun.elapsed(),
-    }
+    })
 }
 
 fn failed(why: String) -> Verdict {

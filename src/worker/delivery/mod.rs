@@ -71,16 +71,20 @@ async fn take(
         let (store, outbound) = (store.clone(), outbound.clone());
         flights.spawn(async move {
             let ended = attempt(&outbound, &delivery).await;
-            let settled = store
-                .settle_delivery(&delivery, &ended.verdict, ended.status, ended.took)
-                .await;
+            let settled = match &ended {
+                Some(ended) => store
+                    .settle_delivery(&delivery, &ended.verdict, ended.status, ended.took)
+                    .await
+                    .map(drop),
+                None => store.put_off_delivery(&delivery).await,
+            };
             if let Err(error) = settled {
                 // Its lease ends, and then it is due again.
                 tracing::warn!(%error, delivery = %delivery.id, "what came of a delivery is not written down");
             }
             Settled {
                 lane: delivery.lane,
-                arrived: ended.arrived(),
+                arrived: ended.is_some_and(|ended| ended.arrived()),
             }
         });
     }

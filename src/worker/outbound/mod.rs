@@ -1,23 +1,27 @@
 //! Calls to the world: one client with a connection pool per host, bounds on what goes out and
-//! comes in, and no redirects, so that the address that was checked is the address that answers.
+//! comes in and on the sockets of it all, and no redirects, so that the address that was checked is the address that
+//! answers.
 
 pub(crate) mod egress;
 pub(crate) mod retry_after;
 pub(crate) mod signature;
+pub(crate) mod sockets;
 pub(crate) mod trace;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Method};
 use serde_json::Value;
-use stepwell_queue::clock;
+use stepwell_queue::{clock, descriptors};
 use stepwell_workflow::Failure;
 use stepwell_workflow::limits::PAYLOAD_BYTES_MAX;
 use url::Url;
 
 use egress::Refused;
+use sockets::{Socket, Sockets};
 
 /// How long an unused connection is kept: shorter than the 60 s after which common servers and
 /// balancers close theirs, so that a call seldom meets a connection that has just been closed.
@@ -30,7 +34,7 @@ const QUOTE_CHARS_MAX: usize = 200;
 /// The client of one worker.
 #[derive(Clone, Debug)]
 pub(crate) struct Outbound {
-    client: Client,
+    sockets: Arc<Sockets>,
     allow_private: bool,
 }
 
@@ -52,29 +56,31 @@ pub(crate) struct Answer {
 }
 
 impl Outbound {
-    /// Makes the client.
+    /// Makes the client, with so many sockets at most.
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub(crate) fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(allow_private: bool, sockets: usize) -> Result<Self, reqwest::Error> {
         // Whoever was first has chosen; a second choice is refused, and that is well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = match settings(allow_private).build() {
-            Ok(client) => client,
-            // Small images hold no certificates: then the roots that this program brings along.
-            Err(_) => settings(allow_private)
-                .tls_backend_preconfigured(own_roots())
-                .build()?,
-        };
+        let make = Box::new(move || client(allow_private));
         Ok(Self {
-            client,
+            sockets: Arc::new(Sockets::new(sockets, make)?),
             allow_private,
         })
     }
 
     /// The client itself.
     pub(crate) fn client(&self) -> Client {
-        self.client.clone()
+        self.sockets.client()
+    }
+
+    /// Waits for a socket to call this URL by; not long, and the time is not the attempt's.
+    ///
+    /// # Errors
+    /// [`sockets::SHORTAGE`].
+    pub(crate) async fn socket(&self, url: &Url) -> Result<Socket, Failure> {
+        self.sockets.take(url).await
     }
 
     /// Reads a URL and checks that it may be called.
@@ -98,7 +104,7 @@ impl Outbound {
     }
 
     /// Sends a request and reads the whole answer. Bound it by a timeout.
-    pub(crate) async fn send(&self, request: Request) -> Result<Answer, Failure> {
+    pub(crate) async fn send(&self, socket: Socket, request: Request) -> Result<Answer, Failure> {
         if request.body.len() > PAYLOAD_BYTES_MAX {
             return Err(Failure::fatal(
                 "request_too_large",
@@ -108,14 +114,18 @@ impl Outbound {
                 ),
             ));
         }
-        let mut call = self
+        let mut call = socket
             .client
             .request(request.method, request.url)
             .headers(request.headers);
         if !request.body.is_empty() {
             call = call.body(request.body);
         }
-        let mut response = call.send().await.map_err(failure_of)?;
+        let mut response = match call.send().await {
+            Ok(response) => response,
+            Err(error) if is_shortage(&error) => return Err(socket.none_left()),
+            Err(error) => return Err(failure_of(error)),
+        };
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let body = read(response).await?;
@@ -125,6 +135,15 @@ impl Outbound {
             body,
         })
     }
+}
+
+fn client(allow_private: bool) -> Result<Client, reqwest::Error> {
+    // Small images hold no certificates: then the roots that this program brings along.
+    settings(allow_private).build().or_else(|_| {
+        settings(allow_private)
+            .tls_backend_preconfigured(own_roots())
+            .build()
+    })
 }
 
 fn settings(allow_private: bool) -> ClientBuilder {
@@ -180,6 +199,17 @@ fn too_large() -> Failure {
         "response_too_large",
         format!("the answer has more than {PAYLOAD_BYTES_MAX} bytes"),
     )
+}
+
+/// Whether a request was not sent because this process had nothing to send it by. Where names are resolved, the reason
+/// may be hidden.
+fn is_shortage(error: &reqwest::Error) -> bool {
+    if !error.is_connect() {
+        return false;
+    }
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let mut told = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    told.any(descriptors::is_shortage) || descriptors::are_gone()
 }
 
 /// Says why a request did not come to an answer. Without the URL, which may hold secrets.

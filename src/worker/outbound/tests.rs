@@ -26,14 +26,15 @@ async fn serve(answer: Vec<u8>) -> String {
 }
 
 async fn get(url: &str) -> Result<Answer, Failure> {
-    let open = Outbound::new(true).unwrap();
+    let open = Outbound::new(true, 8).unwrap();
     let request = Request {
         method: Method::GET,
         url: open.url(url)?,
         headers: HeaderMap::new(),
         body: Bytes::new(),
     };
-    open.send(request).await
+    let socket = open.socket(&request.url).await?;
+    open.send(socket, request).await
 }
 
 #[tokio::test]
@@ -72,7 +73,7 @@ async fn a_body_over_the_limit_is_not_read() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_not_sent() {
-    let open = Outbound::new(true).unwrap();
+    let open = Outbound::new(true, 8).unwrap();
     let request = Request {
         method: Method::POST,
         url: open.url("http://127.0.0.1:9/").unwrap(),
@@ -138,18 +139,18 @@ fn a_quote_is_short_and_on_one_line() {
 
 #[test]
 fn a_client_is_made_and_refuses_private_addresses_by_default() {
-    let closed = Outbound::new(false).unwrap();
+    let closed = Outbound::new(false, 8).unwrap();
     let failure = closed.url("http://169.254.169.254/").unwrap_err();
     assert_eq!(failure.kind, "egress_refused");
     assert!(!failure.retryable);
     assert_eq!(closed.url("nonsense").unwrap_err().kind, "invalid_url");
-    let open = Outbound::new(true).unwrap();
+    let open = Outbound::new(true, 8).unwrap();
     assert!(open.url("http://127.0.0.1:1/").is_ok());
 }
 
 #[tokio::test]
 async fn a_name_that_leads_home_is_refused_at_the_connection() {
-    let closed = Outbound::new(false).unwrap();
+    let closed = Outbound::new(false, 8).unwrap();
     let request = Request {
         method: Method::GET,
         url: closed.url("http://localhost:9/").unwrap(),

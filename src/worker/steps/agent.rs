@@ -66,6 +66,16 @@ impl Steps {
                 }
             }
         };
+        policy.waits(true);
+        let socket = match self.outbound.url(&target.url) {
+            Ok(url) => self.outbound.socket(&url).await,
+            Err(failure) => Err(failure),
+        };
+        policy.waits(false);
+        let socket = match socket {
+            Ok(socket) => socket,
+            Err(failure) => return failed(failure),
+        };
         // The time of whoever finishes later counts from the call.
         let until = later(clock::now(), after);
         let signer = match context::read(|| self.store.signer()).await {
@@ -78,7 +88,7 @@ impl Steps {
             Ok(request) => request,
             Err(failure) => return failed(failure),
         };
-        match tokio::time::timeout(after, self.outbound.send(request)).await {
+        match tokio::time::timeout(after, self.outbound.send(socket, request)).await {
             Err(_) => Outcome::TimedOut { after },
             Ok(Err(failure)) => failed(failure),
             Ok(Ok(answer)) => match read(&target.name, &answer) {
@@ -176,7 +186,8 @@ pub(super) async fn tell_aborted(steps: &Steps, origin: &Origin, agent: &str) {
             headers,
             body: Bytes::new(),
         };
-        steps.outbound.send(request).await
+        let socket = steps.outbound.socket(&request.url).await?;
+        steps.outbound.send(socket, request).await
     });
     match told.await {
         Ok(Ok(answer)) => {

@@ -17,12 +17,16 @@ impl Steps {
             Ok(request) => request,
             Err(failure) => return failed(failure),
         };
+        let socket = match self.outbound.socket(&request.url).await {
+            Ok(socket) => socket,
+            Err(failure) => return failed(failure),
+        };
         let expected: &[u16] = match &attempt.call {
             Call::Http { expect_status, .. } => expect_status,
             _ => &[],
         };
         let after = attempt.timeout.unwrap_or(self.timeout);
-        match tokio::time::timeout(after, self.outbound.send(request)).await {
+        match tokio::time::timeout(after, self.outbound.send(socket, request)).await {
             Err(_) => Outcome::TimedOut { after },
             Ok(Err(failure)) => failed(failure),
             Ok(Ok(answer)) => match read(expected, &answer) {

@@ -23,6 +23,7 @@ use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 
 use super::metrics::Metrics;
 use super::outbound::Outbound;
+use super::outbound::sockets::SHORTAGE;
 use super::seats::Seats;
 use super::tasks::Registry;
 pub(super) use agent::authenticate;
@@ -163,8 +164,11 @@ pub(in crate::worker) fn put(
     Ok(())
 }
 
-/// Returns a failure that came without an answer.
+/// Returns a failure that came without an answer. A shortage of this process is none of the attempt.
 fn failed(failure: Failure) -> Outcome {
+    if failure.kind == SHORTAGE {
+        return Outcome::Busy { failure };
+    }
     Outcome::Failed {
         failure,
         status: None,

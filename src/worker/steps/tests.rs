@@ -29,7 +29,7 @@ fn steps(tasks: Registry) -> Arc<Steps> {
     Arc::new(Steps {
         seats: Seats::default(),
         store: store.unwrap(),
-        outbound: Outbound::new(true).unwrap(),
+        outbound: Outbound::new(true, 8).unwrap(),
         tasks,
         timeout: Duration::from_secs(5),
         public_url: "http://127.0.0.1:8080".to_owned(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod away;
 mod clocks;
+mod descriptors;
 mod embedded;
 mod failover;
 mod fence;

@@ -38,8 +38,39 @@ impl Process {
         )
     }
 
+    /// Starts `stepwell` where it may have so many descriptors at most, at first half of them.
+    pub(crate) fn spawn_with_descriptors(
+        most: u32,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let limited = format!(
+            "ulimit -Sn {}; ulimit -Hn {most}; exec \"$0\" \"$@\"",
+            most / 2
+        );
+        let program = env!("CARGO_BIN_EXE_stepwell");
+        let arguments: Vec<&str> = ["-c", &limited, program]
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .collect();
+        Self::spawn_as("stepwell", "sh".as_ref(), name, &arguments, variables)
+    }
+
     /// Starts another program of ours.
     pub(crate) fn spawn_program(
+        program: &std::path::Path,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let called = program.file_name().unwrap_or_default().to_string_lossy();
+        Self::spawn_as(&called, program, name, arguments, variables)
+    }
+
+    /// `called`: what the system calls it in the end.
+    fn spawn_as(
+        called: &str,
         program: &std::path::Path,
         name: &str,
         arguments: &[&str],
@@ -71,13 +102,7 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         let pid = child.id().expect("it was started just now");
-        let comm: String = program
-            .file_name()
-            .unwrap()
-            .to_string_lossy()
-            .chars()
-            .take(15)
-            .collect();
+        let comm: String = called.chars().take(15).collect();
         let note = database::processes().map(|directory| directory.join(pid.to_string()));
         if let Some(note) = &note {
             fs::write(note, comm).unwrap();

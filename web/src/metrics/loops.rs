@@ -1,13 +1,19 @@
 //! What the hot loops of this process have done to the database.
 
 use stepwell_queue::counters::Counters;
+use stepwell_queue::descriptors;
 
 use super::Sample;
 
 /// Reads the counters.
 pub(crate) fn samples(counters: &Counters) -> Vec<Sample> {
     let c = counters;
-    [
+    let short = Sample::counter(
+        "descriptor_shortages",
+        "Calls that waited because this process had no descriptors left.",
+        descriptors::shortages(),
+    );
+    let all = [
         (
             "enqueue_batches",
             "Statements of this process that wrote new runs.",
@@ -76,7 +82,9 @@ pub(crate) fn samples(counters: &Counters) -> Vec<Sample> {
             &c.rescued_jobs,
         ),
         ("notifies", "NOTIFY statements sent.", &c.notifies),
-    ]
-    .map(|(name, help, counter)| Sample::counter(name, help, counter.get()))
-    .into()
+    ];
+    all.into_iter()
+        .map(|(name, help, counter)| Sample::counter(name, help, counter.get()))
+        .chain([short])
+        .collect()
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use stepwell_queue::migrate::Standing;
 use stepwell_queue::worker::Skewed;
-use stepwell_queue::{Error, Store, clock};
+use stepwell_queue::{Error, Store, clock, descriptors};
 
 use crate::App;
 use crate::answer::{Found, Result};
@@ -170,6 +170,7 @@ pub async fn ready(app: App, _query: Query<Nothing>) -> Checked<Ready> {
 async fn look(store: &Store) -> std::result::Result<(Standing, Vec<String>), Error> {
     let standing = store.standing().await?;
     let mut warnings: Vec<String> = own_clock().into_iter().collect();
+    warnings.extend(descriptors::warning());
     if standing == Standing::Current {
         let used = store.partition_alarm().await?.into_iter();
         warnings.extend(used.map(|table| {
