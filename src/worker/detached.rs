@@ -151,6 +151,7 @@ impl Maker {
             workflow,
             request_id,
             traceparent,
+            ..
         } = taken;
         let origin = Origin::new(place.run_id, workflow, request_id, traceparent.as_deref());
         let origin = Arc::new(origin);
