@@ -1,5 +1,6 @@
 //! The unit tests of those rooms of the measurement that need no server: `cargo test` runs them.
 #![allow(
+    clippy::disallowed_methods,
     dead_code,
     clippy::unwrap_used,
     clippy::print_stderr,

@@ -235,7 +235,7 @@ mod tests {
         drop(kept);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_call_waits_a_little_for_a_socket() {
         let (sockets, _) = sockets(1);
         let first = sockets.take(&url(1)).await.unwrap();

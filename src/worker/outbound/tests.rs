@@ -80,7 +80,8 @@ async fn a_body_over_the_limit_is_not_sent() {
         headers: HeaderMap::new(),
         body: Bytes::from(vec![b'x'; PAYLOAD_BYTES_MAX + 1]),
     };
-    let failure = open.send(request).await.unwrap_err();
+    let socket = open.socket(&request.url).await.unwrap();
+    let failure = open.send(socket, request).await.unwrap_err();
     assert_eq!(failure.kind, "request_too_large");
 }
 
@@ -157,6 +158,7 @@ async fn a_name_that_leads_home_is_refused_at_the_connection() {
         headers: HeaderMap::new(),
         body: Bytes::new(),
     };
-    let failure = closed.send(request).await.unwrap_err();
+    let socket = closed.socket(&request.url).await.unwrap();
+    let failure = closed.send(socket, request).await.unwrap_err();
     assert_eq!(failure.kind, "egress_refused", "{}", failure.message);
 }
