@@ -23,6 +23,8 @@ impl Client {
             .timeout(Duration::from_secs(90))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            // Sooner than the API closes it: a test that blocks its thread would not see that.
+            .pool_idle_timeout(Duration::from_secs(2))
             .build()
             .unwrap();
         Self {
