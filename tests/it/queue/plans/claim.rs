@@ -48,4 +48,12 @@ pub(super) async fn check_plans(world: &World, steady: &mut PgConnection) {
     ];
     let behind = explain(steady, &query("look_behind.sql"), &slice).await;
     assert!(behind.contains("Tid Range Scan on job"), "{behind}");
+
+    let some = [(1, "'default'"), (2, "50"), (3, "1")];
+    let suspects = explain(steady, &query("suspects.sql"), &some).await;
+    check("suspects", &suspects);
+    assert!(
+        suspects.contains("Index Scan using job_suspect on job"),
+        "{suspects}"
+    );
 }

@@ -66,6 +66,8 @@ async fn check_all(steady: &mut PgConnection, day: &str) {
     for name in [
         "reserve.sql",
         "poll_inbox.sql",
+        "suspects.sql",
+        "free.sql",
         "feed/of_runs.sql",
         "detached/claim.sql",
         "detached/poll.sql",
