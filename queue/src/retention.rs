@@ -17,6 +17,9 @@ use crate::{Error, Store, transaction};
 /// How long a detachment waits for each of its locks, and with it whoever comes behind it: longer than most
 /// commits take, and two of them, for steps and runs, well within the 100 ms that nobody should notice.
 const LOCK_TIMEOUT: &str = "30ms";
+/// How long the server waits for the commit once the day is out: everybody else waits as long, should this process be
+/// lost in between.
+const SILENCE_MAX: &str = "1s";
 /// How often it is tried in one look, and how long after the last time.
 const ATTEMPTS: u32 = 10;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
@@ -123,9 +126,14 @@ impl Store {
             }
             forget_outcomes(&mut transaction, day).await?;
         }
-        sqlx::query!("select set_config('lock_timeout', $1, true)", LOCK_TIMEOUT)
-            .fetch_one(&mut *transaction)
-            .await?;
+        sqlx::query!(
+            "select set_config('lock_timeout', $1, true) as locks,
+                    set_config('idle_in_transaction_session_timeout', $2, true) as silence",
+            LOCK_TIMEOUT,
+            SILENCE_MAX
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
         let detached = sqlx::query_scalar!("select stepwell.detach_day($1, $2)", day, parents)
             .fetch_one(&mut *transaction)
             .await;
