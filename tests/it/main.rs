@@ -22,6 +22,7 @@ mod engine;
 mod events;
 mod events_out;
 mod harness;
+mod lost;
 mod queue;
 mod repository;
 mod resources;

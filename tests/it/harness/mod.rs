@@ -12,6 +12,7 @@ pub(crate) mod process;
 mod proof;
 pub(crate) mod server;
 pub(crate) mod until;
+pub(crate) mod wire;
 
 pub(crate) use agent::{Agent, Call, Reply};
 pub(crate) use answer::{Answer, shows};
@@ -21,3 +22,4 @@ pub(crate) use database::Database;
 pub(crate) use process::Process;
 pub(crate) use server::Server;
 pub(crate) use until::{PATIENCE, until};
+pub(crate) use wire::{Blow, Seen, Target, Wire};

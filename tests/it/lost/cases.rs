@@ -1,0 +1,177 @@
+//! How a case is played, whatever happens in it, and what must be true when it is over.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::acts::Act;
+use super::stage::Stage;
+use super::{BUSY, HOLD_UP_MAX};
+use crate::harness::{Blow, PATIENCE, Seen, Target, invariants, until};
+
+/// Cases that are played at a time, in all tests together: each is three or four processes.
+static PLAYED_AT_ONCE: Semaphore = Semaphore::const_new(6);
+/// A statement that is not sent each time comes in one of so many plays.
+const PLAYS_MAX: usize = 3;
+/// How long after its play an act may still meet with its statement.
+const LATE: Duration = Duration::from_secs(4);
+
+/// What is about one statement of one act.
+#[derive(Clone)]
+pub(super) struct Case {
+    pub(super) act: Act,
+    pub(super) seen: Seen,
+    pub(super) blow: Blow,
+}
+
+impl Case {
+    /// As a report names it.
+    pub(super) fn name(&self) -> String {
+        let Seen {
+            text,
+            inside,
+            after,
+        } = &self.seen;
+        let after = after.as_deref().map(|after| format!(" after {after:.90}"));
+        let place = if *inside { "" } else { " (alone)" };
+        format!(
+            "{:?} {:?} {}{place}: {text:.120}{}",
+            self.blow,
+            self.act.role,
+            self.act.name,
+            after.unwrap_or_default()
+        )
+    }
+
+    /// Plays it until it comes to its statement; `meanwhile` is what is looked at when it did.
+    pub(super) async fn play(&self, meanwhile: impl AsyncFn(&Stage)) {
+        for _ in 0..PLAYS_MAX {
+            if self.play_once(&meanwhile).await {
+                return;
+            }
+        }
+        panic!("the statement did not come in {PLAYS_MAX} plays");
+    }
+
+    async fn play_once(&self, meanwhile: &impl AsyncFn(&Stage)) -> bool {
+        let mut stage = Stage::bare(self.act.role).await;
+        prepare(&stage, self.act).await;
+        let target = Target::like(&self.seen);
+        if self.act.early {
+            stage.wire.arm(target, self.blow);
+            stage.begin().await;
+        } else {
+            stage.begin().await;
+            stage.ready().await;
+            stage.wire.arm(target, self.blow);
+        }
+        self.meet(&stage, meanwhile).await;
+        let hit = stage.wire.is_hit();
+        if hit {
+            settles(&stage).await;
+            stage.finish().await;
+        }
+        hit
+    }
+}
+
+impl Case {
+    /// The act, and beside it what is looked at from the moment on when it came to the statement.
+    async fn meet(&self, stage: &Stage, meanwhile: &impl AsyncFn(&Stage)) {
+        let over = tokio_util::sync::CancellationToken::new();
+        let play = async {
+            (self.act.play)(stage).await;
+            let _ = tokio::time::timeout(LATE, stage.wire.hit()).await;
+            stage.wire.disarm();
+            over.cancel();
+        };
+        let watch = async {
+            tokio::select! {
+                biased;
+                () = stage.wire.hit() => meanwhile(stage).await,
+                () = over.cancelled() => {}
+            }
+        };
+        tokio::join!(play, watch);
+    }
+}
+
+/// What an act needs, and what others are asked for meanwhile.
+pub(super) async fn prepare(stage: &Stage, act: Act) {
+    let api = &stage.app.api;
+    let steps = json!([{"name": "s", "type": "transform", "config": {"value": 1}}]);
+    api.workflow("probe", steps.clone()).await;
+    let keyed = json!({"concurrency": {"key": "input.customer", "limit": 1}});
+    api.workflow_with("probe_keyed", steps, keyed).await;
+    (act.prepare)(stage).await;
+}
+
+/// Everything ends, nothing is kept for nobody, and nothing was done twice.
+pub(super) async fn settles(stage: &Stage) {
+    for (what, left) in [
+        ("every run ends", "select count(*) from stepwell.job"),
+        (
+            "no place is held by a run that is over",
+            "select count(*) from stepwell.place",
+        ),
+        (
+            "no seat is held where nobody is called",
+            "select count(*) from stepwell.seat where worker_id is not null",
+        ),
+        (
+            "no attempt is put up",
+            "select count(*) from stepwell.detached",
+        ),
+    ] {
+        until(what, PATIENCE + HOLD_UP_MAX + BUSY, async || {
+            (stage.app.database.number(left).await == 0).then_some(())
+        })
+        .await;
+    }
+    for (what, twice) in [
+        (
+            "a step completed twice",
+            "select count(*) from (select from stepwell.audit where action = 'step.completed'
+             group by entity_id, step, (select count(*) from stepwell.audit r where r.entity_id = audit.entity_id
+                and r.action = 'run.retried' and r.sequence < audit.sequence) having count(*) > 1) d",
+        ),
+        (
+            "an event was made twice",
+            "select count(*) from (select from stepwell.event where type like 'stepwell.%'
+             group by type, subject, at having count(*) > 1) d",
+        ),
+        (
+            "an event goes to a subscriber twice",
+            "select count(*) from (select from stepwell.delivery group by subscription_id, event_id, callback_url
+             having count(*) > 1) d",
+        ),
+    ] {
+        assert_eq!(stage.app.database.number(twice).await, 0, "{what}");
+    }
+    invariants::hold(&stage.app.database).await;
+}
+
+/// Plays one among few at a time; gives what went wrong.
+pub(super) async fn judged(name: String, case: impl Future<Output = ()>) -> Option<String> {
+    let _permit = PLAYED_AT_ONCE.acquire().await.unwrap();
+    let fault = AssertUnwindSafe(case).catch_unwind().await.err()?;
+    Some(format!(
+        "{name}\n    {}",
+        said(fault.as_ref())
+            .lines()
+            .take(12)
+            .collect::<Vec<_>>()
+            .join("\n    ")
+    ))
+}
+
+fn said(fault: &(dyn Any + Send)) -> String {
+    let text = fault.downcast_ref::<String>().cloned();
+    text.or_else(|| fault.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_default()
+}

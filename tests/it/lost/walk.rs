@@ -1,0 +1,123 @@
+//! The walk: lost at each statement that was seen in a transaction, frozen and without an answer.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+
+use super::cases::{Case, judged};
+use super::stage::Role;
+use super::statements::{self, EXCUSED};
+use super::survey::Survey;
+use super::{frozen, unanswered};
+use crate::harness::{Blow, Seen};
+
+/// Set it to a part of the names of cases to play these alone.
+const ONLY: &str = "STEPWELL_TEST_CASES";
+
+#[tokio::test]
+async fn every_statement_is_sent_by_some_act_or_excused() {
+    let survey = Survey::taken().await;
+    let seen: BTreeSet<_> = survey
+        .seen
+        .keys()
+        .map(|(_, seen)| seen.text.as_str())
+        .collect();
+    let all = statements::all();
+    let excuses = |text: &str| EXCUSED.iter().any(|(part, _)| text.contains(part));
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|text| !seen.contains(text.as_str()) && !excuses(text))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{} are neither sent nor excused: {missing:#?}",
+        missing.len()
+    );
+    let idle = |part: &&str| {
+        !all.iter()
+            .any(|text| text.contains(part) && !seen.contains(text.as_str()))
+    };
+    let idle: Vec<_> = EXCUSED.iter().map(|(part, _)| *part).filter(idle).collect();
+    assert!(idle.is_empty(), "excused, but sent or gone: {idle:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_frozen_anywhere_stops_nobody() {
+    walk(Role::Worker, Blow::Freeze).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_frozen_anywhere_stops_nobody() {
+    walk(Role::Api, Blow::Freeze).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_loses_an_answer_anywhere_leaks_nothing() {
+    walk(Role::Worker, Blow::Lose).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_that_loses_an_answer_anywhere_leaks_nothing() {
+    walk(Role::Api, Blow::Lose).await;
+}
+
+/// Whether it is a case. What begins or ends a transaction holds nothing; whether it was ended is not known
+/// when the answer is lost. What writes by itself is in doubt as well.
+fn is_case(seen: &Seen, blow: Blow) -> bool {
+    match seen.text.as_str() {
+        "BEGIN" | "ROLLBACK" => false,
+        "COMMIT" => blow == Blow::Lose,
+        text => seen.inside || blow == Blow::Lose && writes(text),
+    }
+}
+
+fn writes(text: &str) -> bool {
+    [
+        "insert into ",
+        "update stepwell",
+        "delete from ",
+        "stepwell.send(",
+        "stepwell.open_generation(",
+        "stepwell.cancel_unbegun(",
+    ]
+    .iter()
+    .any(|verb| text.contains(verb))
+}
+
+async fn walk(role: Role, blow: Blow) {
+    let survey = Survey::taken().await;
+    let only = std::env::var(ONLY).unwrap_or_default();
+    let cases = survey
+        .seen
+        .iter()
+        .filter(|((by, seen), _)| *by == role && is_case(seen, blow));
+    let cases: Vec<_> = cases
+        .map(|((_, seen), act)| Case {
+            act: *act,
+            seen: seen.clone(),
+            blow,
+        })
+        .filter(|case| case.name().contains(&only))
+        .collect();
+    let played = cases.iter().map(|case| {
+        judged(case.name(), async {
+            match blow {
+                Blow::Lose => unanswered::case(case).await,
+                _ => frozen::case(case).await,
+            }
+        })
+    });
+    let faults: Vec<_> = join_all(played).await.into_iter().flatten().collect();
+    eprintln!(
+        "{role:?} {blow:?}: {} of {} cases fail",
+        faults.len(),
+        cases.len()
+    );
+    assert!(
+        faults.is_empty(),
+        "{} of {} cases:\n{}",
+        faults.len(),
+        cases.len(),
+        faults.join("\n")
+    );
+}
