@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::acts::Act;
+use super::acts::{self, Act};
 use super::stage::Stage;
 use super::{BUSY, HOLD_UP_MAX};
 use crate::harness::{Blow, PATIENCE, Seen, Target, invariants, until};
@@ -109,6 +109,10 @@ pub(super) async fn prepare(stage: &Stage, act: Act) {
     let keyed = json!({"concurrency": {"key": "input.customer", "limit": 1}});
     api.workflow_with("probe_keyed", steps, keyed).await;
     (act.prepare)(stage).await;
+    if act.alone {
+        stage.hush().await;
+        acts::maintenance::an_old_day(stage).await;
+    }
 }
 
 /// Everything ends, nothing is kept for nobody, and nothing was done twice.

@@ -26,6 +26,7 @@ pub(super) async fn others_go_on(stage: &Stage) {
     let frozen_at = Instant::now();
     let other = (stage.role() == Role::Worker).then(|| stage.another(OTHER));
     let work = async {
+        stage.wake().await;
         if other.is_some() {
             let alive =
                 "select count(*) from stepwell.worker where name = 'other' and status = 'alive'";

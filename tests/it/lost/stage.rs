@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -36,6 +38,7 @@ pub(super) struct Stage {
     api_port: u16,
     /// Processes that came later, and stay to the end.
     late: Mutex<Vec<Process>>,
+    hushed: AtomicBool,
 }
 
 impl Stage {
@@ -57,6 +60,7 @@ impl Stage {
             api,
             api_port,
             late: Mutex::default(),
+            hushed: AtomicBool::new(false),
         }
     }
 
@@ -110,6 +114,44 @@ impl Stage {
         let variables = variables.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         let variables: Vec<_> = variables.chain(more.iter().copied()).collect();
         Process::spawn(name, arguments, &variables)
+    }
+
+    /// Ends the API that is not under test, which would do what the process under test is to do.
+    pub(super) async fn hush(&self) {
+        self.app.processes[0].signal(Signal::SIGTERM);
+        until("the API is gone", PATIENCE, async || {
+            let answer = self
+                .app
+                .api
+                .request(Method::GET, "/health/live")
+                .send()
+                .await;
+            answer.is_err().then_some(())
+        })
+        .await;
+        self.hushed.store(true, Ordering::SeqCst);
+    }
+
+    /// Starts that API again, if it was ended.
+    pub(super) async fn wake(&self) {
+        if self.hushed.swap(false, Ordering::SeqCst) {
+            let port = self.app.port.to_string();
+            self.keep(Some(self.process(
+                "api again",
+                &["api", "--port", &port],
+                &[],
+            )));
+        }
+        until("the API is ready again", PATIENCE, async || {
+            let answer = self
+                .app
+                .api
+                .request(Method::GET, "/health/ready")
+                .send()
+                .await;
+            answer.ok()?.status().is_success().then_some(())
+        })
+        .await;
     }
 
     /// Keeps a process that came later to the end.
@@ -170,6 +212,21 @@ impl Stage {
             again = true;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Asks for something once, and then again: the second answer is the first.
+    pub(super) async fn posts_once(&self, path: &str, body: Value) -> Answer {
+        let key = uuid::Uuid::now_v7().to_string();
+        let first = self
+            .asks_as(Some(&key), Method::POST, path, body.clone())
+            .await;
+        let again = self.asks_as(Some(&key), Method::POST, path, body).await;
+        assert_eq!(
+            (&first.body["id"], first.status),
+            (&again.body["id"], again.status),
+            "{path}"
+        );
+        first
     }
 
     pub(super) async fn posts(&self, path: &str, body: Value) -> Answer {

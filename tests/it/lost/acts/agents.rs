@@ -38,7 +38,7 @@ pub(super) async fn change_agents(stage: &Stage) {
         json!({"name": "new", "url": stage.agent.url("/new"), "max_concurrency": more,
             "auth_type": "bearer", "auth_config": {"token": "s3cret"}})
     };
-    stage.posts("agents", body(2)).await;
+    stage.posts_once("agents", body(2)).await;
     stage.asks(Method::PUT, "agents/new", body(3)).await;
     stage
         .app

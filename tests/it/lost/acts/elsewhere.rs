@@ -27,6 +27,11 @@ pub(super) async fn prepare(stage: &Stage) {
     let print =
         json!({"name": "print", "type": "external", "config": {"topic": "press", "input": {}}});
     api.workflow("print", json!([print])).await;
+    let mut late = print.clone();
+    late["timeout_ms"] = json!(500);
+    late["config"]["topic"] = json!("nobody");
+    late["retry"] = json!({"max_attempts": 2, "initial_interval_ms": 10});
+    api.workflow("print_late", json!([late])).await;
     let mut once = print;
     once["delivery"] = json!("at_most_once");
     api.workflow("print_once", json!([once])).await;
@@ -55,6 +60,7 @@ pub(super) async fn put_up(stage: &Stage) {
     let spread = stage.starts("spread", json!({})).await;
     let print = stage.starts("print", json!({})).await;
     let once = stage.starts("print_once", json!({})).await;
+    let late = stage.starts("print_late", json!({})).await;
     let recalled = stage.starts("slow", json!({})).await;
     callback(&stage.agent, "/slow", 1).await;
     stage
@@ -68,6 +74,7 @@ pub(super) async fn put_up(stage: &Stage) {
     })
     .await;
     assert_eq!(stage.ends(&once).await["error"]["type"], "lost");
+    assert_eq!(stage.ends(&late).await["status"], "failed");
     let again = until("its lease is over", PATIENCE, async || {
         polled(stage, 60_000).await.pop()
     })

@@ -83,7 +83,7 @@ pub(super) async fn refused(stage: &Stage) {
 /// A subscription is made, changed, tried and deleted.
 pub(super) async fn subscriptions(stage: &Stage) {
     let body = |name: &str| json!({"name": name, "url": stage.agent.url("/hook"), "event_types": ["stepwell.run.completed"]});
-    stage.posts("subscriptions", body("one")).await;
+    stage.posts_once("subscriptions", body("one")).await;
     let id = "select id::text from stepwell.subscription where name = 'one' limit 1";
     let id = stage.app.database.text(id).await.unwrap();
     let path = format!("subscriptions/{id}");

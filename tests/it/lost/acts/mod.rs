@@ -4,6 +4,7 @@ mod agents;
 mod elsewhere;
 mod events;
 mod keyed;
+pub(super) mod maintenance;
 mod resources;
 mod runs;
 mod schedules;
@@ -25,6 +26,8 @@ pub(super) struct Act {
     pub(super) play: Part,
     /// It is about what the process does when it starts.
     pub(super) early: bool,
+    /// No API is beside it, which would do the same.
+    pub(super) alone: bool,
 }
 
 macro_rules! act {
@@ -38,8 +41,13 @@ macro_rules! act {
             prepare: |stage| Box::pin($module::prepare(stage)),
             play: |stage| Box::pin($module::$name(stage)),
             early: $early,
+            alone: false,
         }
     };
+}
+
+const fn alone(act: Act) -> Act {
+    Act { alone: true, ..act }
 }
 
 pub(super) const ACTS: &[Act] = &[
@@ -52,11 +60,11 @@ pub(super) const ACTS: &[Act] = &[
     act!(Worker elsewhere put_up),
     act!(Worker events told),
     act!(Worker events refused),
-    act!(Worker schedules fire),
+    alone(act!(Worker schedules fire)),
     act!(Worker workers rescue),
     act!(Worker workers limited),
     act!(Worker workers lingering, true),
-    act!(Worker workers maintenance, true),
+    alone(act!(Worker maintenance tidy_up, true)),
     act!(Api runs start),
     act!(Api runs change),
     act!(Api runs again),
@@ -65,6 +73,7 @@ pub(super) const ACTS: &[Act] = &[
     act!(Api resources workflows),
     act!(Api resources keys_and_queues),
     act!(Api resources records),
+    act!(Api resources look),
     act!(Api elsewhere poll),
     act!(Api elsewhere call_back),
     act!(Api events subscriptions),

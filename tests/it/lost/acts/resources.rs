@@ -3,19 +3,16 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Stage, transform};
+use super::{Stage, call, transform};
 
 pub(super) async fn prepare(stage: &Stage) {
-    stage
-        .app
-        .api
-        .workflow("quick", json!([transform("s")]))
-        .await;
+    let api = &stage.app.api;
+    api.agent("work", &stage.agent.url("/work")).await;
+    api.workflow("quick", json!([transform("s")])).await;
 }
 
 pub(super) async fn workflows(stage: &Stage) {
-    let body =
-        |name: &str, step: &str| json!({"id": "w", "name": name, "steps": [transform(step)]});
+    let body = |name: &str, step: &str| json!({"id": "w", "name": name, "steps": [transform(step), call("by", "work")]});
     stage.posts("workflows", body("w", "a")).await;
     stage.asks(Method::PUT, "workflows/w", body("w", "b")).await;
     stage
@@ -37,7 +34,7 @@ pub(super) async fn workflows(stage: &Stage) {
 
 pub(super) async fn keys_and_queues(stage: &Stage) {
     stage
-        .posts("keys", json!({"name": "ci", "role": "operator"}))
+        .posts_once("keys", json!({"name": "ci", "role": "operator"}))
         .await;
     let id = "select id::text from stepwell.api_key where name = 'ci' limit 1";
     let id = stage.app.database.text(id).await.unwrap();
@@ -63,13 +60,13 @@ pub(super) async fn records(stage: &Stage) {
         )
         .await;
     stage
-        .posts(
+        .posts_once(
             "record-routes",
             json!({"category": "lead", "workflow": "quick", "auto": true}),
         )
         .await;
     stage.posts("records", record("order")).await;
-    stage.posts("records", record("lead")).await;
+    stage.posts_once("records", record("lead")).await;
     let id = "select id::text from stepwell.record where category = 'order' limit 1";
     let id = stage.app.database.text(id).await.unwrap();
     stage
@@ -87,4 +84,51 @@ pub(super) async fn records(stage: &Stage) {
             Value::Null,
         )
         .await;
+}
+
+/// What there is, as a page of each kind, and one of each.
+pub(super) async fn look(stage: &Stage) {
+    let run = stage.starts("quick", json!({})).await;
+    stage.ends(&run).await;
+    for page in [
+        "agents",
+        "appeals",
+        "audit",
+        "keys",
+        "queues",
+        "record-routes",
+        "records",
+        "runs",
+        "schedules",
+        "subscriptions",
+        "workers",
+        "workflows",
+        "workflows/quick/versions",
+    ] {
+        for count in ["?limit=1", "?limit=1&count=true"] {
+            let _ = stage.api.get(&format!("{page}{count}")).await;
+        }
+    }
+    for one in [
+        "agents/work",
+        "workflows/quick",
+        "workflows/quick/graph",
+        "workflows/quick/versions/1",
+        "workflows/quick/tasks",
+        "reports/summary",
+        "queues/default",
+        "/health",
+        "/metrics",
+        &format!("runs/{run}/steps"),
+        &format!("runs/{run}/audit"),
+        &format!("runs/{run}/logs"),
+        &format!("runs/{run}/appeals"),
+        &format!("runs/{run}"),
+        &format!("audit?entity_id={run}"),
+        &format!("keys/{run}"),
+        &format!("record-routes/{run}"),
+        &format!("subscriptions/{run}/deliveries"),
+    ] {
+        let _ = stage.api.get(one).await;
+    }
 }

@@ -69,6 +69,24 @@ pub(super) async fn large(stage: &Stage) {
 /// Each way to start runs.
 pub(super) async fn start(stage: &Stage) {
     let hook = stage.agent.url("/told");
+    let waits = stage.starts("wait", json!({"dedupe_key": "d0"})).await;
+    let body = json!({"dedupe_key": "d0"});
+    let refused = stage
+        .api
+        .request(Method::POST, "workflows/wait/execute")
+        .json(&body)
+        .send()
+        .await;
+    if let Ok(refused) = refused {
+        assert!(
+            matches!(refused.status().as_u16(), 409 | 503),
+            "{refused:?}"
+        );
+    }
+    stage
+        .posts(&format!("runs/{waits}/signals/go"), json!({}))
+        .await;
+    stage.ends(&waits).await;
     let plain = stage
         .posts("workflows/quick/execute", json!({}))
         .await

@@ -15,6 +15,19 @@ pub(super) async fn prepare(stage: &Stage) {
         .workflow("quick", json!([transform("s")]))
         .await;
     stage.app.api.workflow("patient", wait()).await;
+    // They begin when the play does.
+    for (name, workflow, overlap) in [
+        ("allows", "quick", "allow"),
+        ("skips", "patient", "skip"),
+        ("cancels", "patient", "cancel_running"),
+    ] {
+        let body = json!({"name": name, "workflow": workflow, "cron": SECOND, "overlap": overlap,
+            "catch_up": 2, "status": "paused"});
+        stage.app.api.post("schedules", body).await.of(201);
+    }
+    let hourly = json!({"name": "hourly", "workflow": "quick", "cron": "0 * * * *", "catch_up": 1,
+        "status": "paused"});
+    stage.app.api.post("schedules", hourly).await.of(201);
 }
 
 async fn times(stage: &Stage, action: &str, schedule: &str) -> i64 {
@@ -28,14 +41,9 @@ async fn times(stage: &Stage, action: &str, schedule: &str) -> i64 {
 /// Each kind of overlap; times that were missed; a workflow that is not there any more.
 pub(super) async fn fire(stage: &Stage) {
     let api = &stage.app.api;
-    for (name, workflow, overlap) in [
-        ("allows", "quick", "allow"),
-        ("skips", "patient", "skip"),
-        ("cancels", "patient", "cancel_running"),
-    ] {
-        let body = json!({"name": name, "workflow": workflow, "cron": SECOND, "overlap": overlap, "catch_up": 2});
-        api.post("schedules", body).await.of(201);
-    }
+    let begin = "update stepwell.schedule set status = 'active', next_at = case name when 'hourly'
+        then date_trunc('hour', now()) - interval '5 hours' else date_trunc('second', now()) end";
+    stage.app.database.run(begin).await;
     for (name, action) in [
         ("allows", "fired"),
         ("skips", "skipped"),
@@ -46,14 +54,11 @@ pub(super) async fn fire(stage: &Stage) {
         })
         .await;
     }
-    let hourly = json!({"name": "hourly", "workflow": "quick", "cron": "0 * * * *", "catch_up": 1});
-    api.post("schedules", hourly).await.of(201);
-    let missed = "update stepwell.schedule set next_at = date_trunc('hour', now()) - interval '5 hours' where name = 'hourly'";
-    stage.app.database.run(missed).await;
     until("times were missed", PATIENCE, async || {
         (times(stage, "missed", "hourly").await >= 1).then_some(())
     })
     .await;
+    stage.wake().await;
     for name in ["allows", "skips", "cancels", "hourly"] {
         api.delete(&format!("schedules/{name}")).await.of(204);
     }
@@ -75,13 +80,13 @@ pub(super) async fn fire(stage: &Stage) {
 /// One is made, changed, paused, fired by hand and deleted.
 pub(super) async fn change_schedules(stage: &Stage) {
     let body = |cron: &str| json!({"name": "yearly", "workflow": "quick", "cron": cron});
-    stage.posts("schedules", body("0 0 1 1 *")).await;
+    stage.posts_once("schedules", body("0 0 1 1 *")).await;
     stage
         .asks(Method::PUT, "schedules/yearly", body("0 0 2 1 *"))
         .await;
     stage.posts("schedules/yearly/pause", Value::Null).await;
     stage.posts("schedules/yearly/resume", Value::Null).await;
-    stage.posts("schedules/yearly/run", Value::Null).await;
+    stage.posts_once("schedules/yearly/run", Value::Null).await;
     stage
         .asks(Method::DELETE, "schedules/yearly", Value::Null)
         .await;

@@ -75,11 +75,6 @@ pub(super) async fn lingering(stage: &Stage) {
     assert_eq!(stage.ends(&run).await["status"], "completed");
 }
 
-/// Old days and old rows go, and days to come get their partitions.
-pub(super) async fn maintenance(stage: &Stage) {
-    stage.app.api.execute("quick", json!({})).await;
-}
-
 /// An operator lets a worker finish.
 pub(super) async fn drain(stage: &Stage) {
     let mut leaving = stage.another("leaving");
