@@ -81,7 +81,7 @@ async fn a_late_beat(stage: &Stage) -> i64 {
 }
 
 /// Runs with and without a key, asked of an API that is not frozen.
-async fn runs_come_through(stage: &Stage) {
+pub(super) async fn runs_come_through(stage: &Stage) {
     let api = &stage.app.api;
     let mut runs = vec![api.start("probe", json!({})).await];
     for _ in 0..2 {

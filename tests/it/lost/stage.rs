@@ -1,6 +1,5 @@
 //! What a case is played on: the process under test behind a wire, and others that are not.
 
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,9 +9,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::{DEAD_AFTER, HOLD_UP_MAX, SETTINGS};
-use crate::harness::{
-    Agent, Answer, App, Client, Database, PATIENCE, Process, Seen, Wire, port, until,
-};
+use crate::harness::{Agent, Answer, App, Client, Database, PATIENCE, Process, Wire, port, until};
 
 /// A client asks again for as long as an API may be held up, and then some.
 const ASKED_FOR: Duration = Duration::from_secs(60);
@@ -159,16 +156,12 @@ impl Stage {
         self.late.lock().unwrap().extend(process);
     }
 
-    /// Stops all, checks what is checked after each test, and gives what was seen on the wire.
-    pub(super) async fn finish(self) -> BTreeSet<Seen> {
-        let Self {
-            app, wire, late, ..
-        } = self;
-        for mut process in late.into_inner().unwrap() {
+    /// Stops all, and checks what is checked after each test.
+    pub(super) async fn finish(self) {
+        for mut process in self.late.into_inner().unwrap() {
             process.stop().await;
         }
-        app.finish().await;
-        wire.seen()
+        self.app.finish().await;
     }
 
     pub(super) fn role(&self) -> Role {

@@ -54,7 +54,13 @@ async fn played(act: Act) -> BTreeSet<Seen> {
     prepare(&stage, act).await;
     stage.begin().await;
     stage.ready().await;
+    // Traps are set from here on, but for acts that are about the start.
+    if !act.early {
+        stage.wire.forget();
+    }
     (act.play)(&stage).await;
     settles(&stage).await;
-    stage.finish().await
+    let seen = stage.wire.seen();
+    stage.finish().await;
+    seen
 }

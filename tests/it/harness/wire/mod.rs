@@ -168,6 +168,11 @@ impl Wire {
         self.shared.seen.lock().unwrap().clone()
     }
 
+    /// Forgets what came by so far.
+    pub(crate) fn forget(&self) {
+        self.shared.seen.lock().unwrap().clear();
+    }
+
     /// Sets a trap, once.
     pub(crate) fn arm(&self, target: Target, blow: Blow) {
         *self.shared.trap.lock().unwrap() = Some((target, blow));

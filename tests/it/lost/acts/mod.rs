@@ -63,6 +63,7 @@ pub(super) const ACTS: &[Act] = &[
     alone(act!(Worker schedules fire)),
     act!(Worker workers rescue),
     act!(Worker workers limited),
+    act!(Worker workers leave),
     act!(Worker workers lingering, true),
     alone(act!(Worker maintenance tidy_up, true)),
     act!(Api runs start),

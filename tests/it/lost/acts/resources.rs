@@ -12,7 +12,11 @@ pub(super) async fn prepare(stage: &Stage) {
 }
 
 pub(super) async fn workflows(stage: &Stage) {
-    let body = |name: &str, step: &str| json!({"id": "w", "name": name, "steps": [transform(step), call("by", "work")]});
+    let body = |name: &str, step: &str| {
+        json!({"id": "w", "name": name, "steps": [transform(step), call("by", "work"),
+            {"name": "child", "type": "workflow", "config": {"workflow": "quick"}},
+            {"name": "first", "type": "workflow", "config": {"workflow": "quick", "version": 1}}]})
+    };
     stage.posts("workflows", body("w", "a")).await;
     stage.asks(Method::PUT, "workflows/w", body("w", "b")).await;
     stage

@@ -1,5 +1,6 @@
 //! What workers do for each other and for the tables.
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::{Stage, call, transform};
@@ -73,6 +74,19 @@ pub(super) async fn limited(stage: &Stage) {
 pub(super) async fn lingering(stage: &Stage) {
     let run = stage.starts("work", json!({})).await;
     assert_eq!(stage.ends(&run).await["status"], "completed");
+}
+
+/// The one under test is told to stop.
+pub(super) async fn leave(stage: &Stage) {
+    let run = stage.starts("work", json!({})).await;
+    assert_eq!(stage.ends(&run).await["status"], "completed");
+    stage.app.processes[1].signal(Signal::SIGTERM);
+    let gone =
+        "select count(*) from stepwell.worker where name = 'tried' and status in ('gone', 'dead')";
+    stage.counts("it has left", gone, 1).await;
+    let last = stage.another("last");
+    last.said("ready").await;
+    stage.keep(Some(last));
 }
 
 /// An operator lets a worker finish.
