@@ -30,7 +30,7 @@ async fn frozen_at(name: &str, statement: &str) {
     stage.ready().await;
     stage.wire.arm(Target::with(statement), Blow::Freeze);
     tokio::join!((act.play)(&stage), async {
-        stage.wire.hit().await;
+        stage.wire.meets().await;
         others_go_on(&stage).await;
     });
     settles(&stage).await;
@@ -60,7 +60,7 @@ async fn a_worker_frozen_as_it_passes_events_on_stops_nobody() {
 async fn a_worker_frozen_as_a_schedule_fires_stops_nobody() {
     frozen_at(
         "fire",
-        "from stepwell.schedule where id = $1 and next_at <=",
+        "from stepwell.schedule where id = $1 and revision = $2 and next_at",
     )
     .await;
 }
@@ -80,7 +80,7 @@ async fn an_api_frozen_as_it_takes_a_report_keeps_no_other_from_it() {
     );
     let result = json!({"status": "completed", "output": {"score": 1}});
     let repeated = async {
-        stage.wire.hit().await;
+        stage.wire.meets().await;
         let since = Instant::now();
         // Each of them waits, and there are more than there are connections.
         let asked = (0..12).map(|_| stage.app.api.post(&path, result.clone()));
@@ -114,7 +114,7 @@ async fn a_seat_whose_taking_was_not_answered_is_taken_again() {
         Blow::Lose,
     );
     let run = stage.starts("w", json!({})).await;
-    stage.wire.hit().await;
+    stage.wire.meets().await;
     until("the agent is called", SEAT_BACK_MAX + BUSY, async || {
         (!stage.agent.all().is_empty()).then_some(())
     })

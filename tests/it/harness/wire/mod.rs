@@ -188,6 +188,12 @@ impl Wire {
         *self.shared.hits.borrow() > 0
     }
 
+    /// Waits until it has, as long as a test waits for anything.
+    pub(crate) async fn meets(&self) {
+        let met = tokio::time::timeout(super::PATIENCE, self.hit()).await;
+        met.expect("the statement comes by");
+    }
+
     /// Waits until it has.
     pub(crate) async fn hit(&self) {
         let mut hits = self.shared.hits.subscribe();
