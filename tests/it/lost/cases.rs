@@ -18,6 +18,8 @@ use crate::harness::{Blow, PATIENCE, Seen, Target, invariants, until};
 static PLAYED_AT_ONCE: Semaphore = Semaphore::const_new(6);
 /// A statement that is not sent each time comes in one of so many plays.
 const PLAYS_MAX: usize = 3;
+/// Of what a failed case says.
+const LINES_MAX: usize = 12;
 /// How long after its play an act may still meet with its statement.
 const LATE: Duration = Duration::from_secs(4);
 
@@ -164,14 +166,12 @@ pub(super) async fn settles(stage: &Stage) {
 pub(super) async fn judged(name: String, case: impl Future<Output = ()>) -> Option<String> {
     let _permit = PLAYED_AT_ONCE.acquire().await.unwrap();
     let fault = AssertUnwindSafe(case).catch_unwind().await.err()?;
-    Some(format!(
-        "{name}\n    {}",
-        said(fault.as_ref())
-            .lines()
-            .take(12)
-            .collect::<Vec<_>>()
-            .join("\n    ")
-    ))
+    let said = said(fault.as_ref());
+    let said: Vec<_> = said.lines().take(LINES_MAX).collect();
+    let told = format!("{name}\n    {}", said.join("\n    "));
+    // At once: the whole walk takes minutes.
+    eprintln!("FAILS {told}");
+    Some(told)
 }
 
 fn said(fault: &(dyn Any + Send)) -> String {

@@ -10,8 +10,9 @@ use super::frames::{Frame, Frames};
 use super::session::{READY, Session};
 use super::{Blow, Shared};
 
-const WISH_FOR_ENCRYPTION: &[u8] = &80_877_103_u32.to_be_bytes();
-const CANCEL: &[u8] = &80_877_102_u32.to_be_bytes();
+/// By TLS, and by Kerberos.
+const WISHES_FOR_ENCRYPTION: [u32; 2] = [80_877_103, 80_877_104];
+const CANCEL: u32 = 80_877_102;
 const ROW: u8 = b'D';
 /// The server waits for the rows of a COPY.
 const COPY_IN: u8 = b'G';
@@ -81,11 +82,12 @@ impl Connection {
         loop {
             let opening = self.near.opening().await?;
             self.to_far.write_all(&opening).await.ok()?;
-            if opening[4..].starts_with(WISH_FOR_ENCRYPTION) {
+            let asks = u32::from_be_bytes(opening[4..8].try_into().unwrap());
+            if WISHES_FOR_ENCRYPTION.contains(&asks) {
                 let answer = self.far.byte().await?;
                 self.to_near.write_all(&[answer]).await.ok()?;
             } else {
-                return (!opening[4..].starts_with(CANCEL)).then_some(());
+                return (asks != CANCEL).then_some(());
             }
         }
     }

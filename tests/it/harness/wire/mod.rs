@@ -5,6 +5,7 @@
 
 mod carry;
 mod frames;
+mod proof;
 mod session;
 pub(crate) mod statement;
 
