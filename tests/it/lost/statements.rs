@@ -64,6 +64,23 @@ pub(super) const EXCUSED: &[(&str, &str)] = &[
         "set epoch = w.epoch + 1",
         "sent in doubt: each commit whose answer is lost leads there",
     ),
+    ("select epoch, status = 'draining' as", "a read, in doubt"),
+    (
+        "update stepwell.seat s set worker_id = null where s.worker_id = $1",
+        "sent in doubt: each seat whose answer is lost leads there",
+    ),
+    (
+        "set attempts = attempts - 1",
+        "one statement by itself, for deliveries that a process that stops gives back",
+    ),
+    (
+        "from stepwell.v_workers where id in (select id from stepwell.worker where freed_at is null) and status in ('alive', 'draining') and abs(",
+        "sent by `doctor`",
+    ),
+    (
+        "select run_id as \"run_id!\" from stepwell.job order by run_id limit 1",
+        "sent by `doctor --deep`",
+    ),
     ("create schema if not exists stepwell", "sent by `migrate`"),
     ("pg_try_advisory_lock($1)", "sent by `migrate`"),
     ("pg_advisory_unlock($1)", "sent by `migrate`"),

@@ -67,7 +67,7 @@ impl Session {
             .rev()
             .find_map(|asked| asked.text.as_deref())
         {
-            Some("BEGIN") => true,
+            Some(text) if statement::begins(text) => true,
             Some("COMMIT" | "ROLLBACK") => false,
             _ => self.inside,
         };

@@ -21,6 +21,11 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
+/// Whether it begins a transaction, by itself or with that transaction's settings.
+pub(crate) fn begins(text: &str) -> bool {
+    text == "BEGIN" || text.starts_with("begin;")
+}
+
 /// Where a day stands in a word.
 fn day_in(word: &str) -> Option<usize> {
     let bytes = word.as_bytes();

@@ -3,11 +3,14 @@
 use serde_json::json;
 
 use super::{Stage, transform};
+use crate::harness::{PATIENCE, until};
 
 /// Longer ago than anything is kept in these tests.
 const DAYS: i64 = 40;
 const OLD_DAY: &str = "select count(*) from pg_class where relnamespace = 'stepwell'::regnamespace and relname like 'run_%'
     and relname < to_char(now() - interval '30 days', '\"run_\"YYYYMMDD')";
+/// Its row is moved on when it begins, to a day before an hour hence.
+const LOOKED: &str = "select count(*) from stepwell.invariant where name = 'look' and checked_at > now() - interval '1 hour'";
 
 pub(super) async fn prepare(stage: &Stage) {
     stage
@@ -20,12 +23,18 @@ pub(super) async fn prepare(stage: &Stage) {
 /// By the first that looks. What it is about comes when nobody else is there to look.
 pub(super) async fn tidy_up(stage: &Stage) {
     stage.counts("the old day is gone", OLD_DAY, 0).await;
+    // One that is lost in the middle is begun anew in an hour.
+    until("the day's look is over", PATIENCE, async || {
+        let looked = stage.app.database.number(LOOKED).await == 1;
+        (looked || stage.wire.is_hit()).then_some(())
+    })
+    .await;
     stage.wake().await;
     let run = stage.starts("quick", json!({})).await;
     assert_eq!(stage.ends(&run).await["status"], "completed");
 }
 
-/// A day that is kept no longer.
+/// A day that is kept no longer, and one since the last look at the invariants.
 pub(in crate::lost) async fn an_old_day(stage: &Stage) {
     let day = chrono::Utc::now() - chrono::Duration::days(DAYS);
     let (name, day) = (day.format("%Y%m%d"), day.format("%Y-%m-%d 00:00Z"));
@@ -37,4 +46,6 @@ pub(in crate::lost) async fn an_old_day(stage: &Stage) {
         );
         stage.app.database.run(&table).await;
     }
+    let long_ago = "update stepwell.invariant set checked_at = now() - interval '2 days'";
+    stage.app.database.run(long_ago).await;
 }
