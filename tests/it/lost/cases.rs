@@ -26,7 +26,8 @@ const LATE: Duration = Duration::from_secs(4);
 /// What is about one statement of one act.
 #[derive(Clone)]
 pub(super) struct Case {
-    pub(super) act: Act,
+    /// Those that it was seen in.
+    pub(super) acts: Vec<Act>,
     pub(super) seen: Seen,
     pub(super) blow: Blow,
 }
@@ -44,27 +45,33 @@ impl Case {
         format!(
             "{:?} {:?} {}{place}: {text:.120}{}",
             self.blow,
-            self.act.role,
-            self.act.name,
+            self.acts[0].role,
+            self.acts[0].name,
             after.unwrap_or_default()
         )
     }
 
     /// Plays it until it comes to its statement; `meanwhile` is what is looked at when it did.
     pub(super) async fn play(&self, meanwhile: impl AsyncFn(&Stage)) {
-        for _ in 0..PLAYS_MAX {
-            if self.play_once(&meanwhile).await {
+        // The last ones are about the start, where what comes at its time is met for sure.
+        let tried = self
+            .acts
+            .iter()
+            .take(1)
+            .chain(self.acts.iter().skip(1).rev());
+        for act in tried.cycle().take(PLAYS_MAX) {
+            if self.play_once(*act, &meanwhile).await {
                 return;
             }
         }
         panic!("the statement did not come in {PLAYS_MAX} plays");
     }
 
-    async fn play_once(&self, meanwhile: &impl AsyncFn(&Stage)) -> bool {
-        let mut stage = Stage::bare(self.act.role).await;
-        prepare(&stage, self.act).await;
+    async fn play_once(&self, act: Act, meanwhile: &impl AsyncFn(&Stage)) -> bool {
+        let mut stage = Stage::bare(act.role).await;
+        prepare(&stage, act).await;
         let target = Target::like(&self.seen);
-        if self.act.early {
+        if act.early {
             stage.wire.arm(target, self.blow);
             stage.begin().await;
         } else {
@@ -72,7 +79,7 @@ impl Case {
             stage.ready().await;
             stage.wire.arm(target, self.blow);
         }
-        self.meet(&stage, meanwhile).await;
+        meet(&stage, act, meanwhile).await;
         let hit = stage.wire.is_hit();
         if hit {
             settles(&stage).await;
@@ -82,25 +89,23 @@ impl Case {
     }
 }
 
-impl Case {
-    /// The act, and beside it what is looked at from the moment on when it came to the statement.
-    async fn meet(&self, stage: &Stage, meanwhile: &impl AsyncFn(&Stage)) {
-        let over = tokio_util::sync::CancellationToken::new();
-        let play = async {
-            (self.act.play)(stage).await;
-            let _ = tokio::time::timeout(LATE, stage.wire.hit()).await;
-            stage.wire.disarm();
-            over.cancel();
-        };
-        let watch = async {
-            tokio::select! {
-                biased;
-                () = stage.wire.hit() => meanwhile(stage).await,
-                () = over.cancelled() => {}
-            }
-        };
-        tokio::join!(play, watch);
-    }
+/// The act, and beside it what is looked at from the moment on when it came to the statement.
+async fn meet(stage: &Stage, act: Act, meanwhile: &impl AsyncFn(&Stage)) {
+    let over = tokio_util::sync::CancellationToken::new();
+    let play = async {
+        (act.play)(stage).await;
+        let _ = tokio::time::timeout(LATE, stage.wire.hit()).await;
+        stage.wire.disarm();
+        over.cancel();
+    };
+    let watch = async {
+        tokio::select! {
+            biased;
+            () = stage.wire.hit() => meanwhile(stage).await,
+            () = over.cancelled() => {}
+        }
+    };
+    tokio::join!(play, watch);
 }
 
 /// What an act needs, and what others are asked for meanwhile.

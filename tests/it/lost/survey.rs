@@ -12,9 +12,9 @@ use crate::harness::Seen;
 
 static SURVEY: OnceCell<Survey> = OnceCell::const_new();
 
-/// What was seen, by who sends it, and the first act in which it does.
+/// What was seen, by who sends it, and the acts in which it does.
 pub(super) struct Survey {
-    pub(super) seen: BTreeMap<(Role, Seen), Act>,
+    pub(super) seen: BTreeMap<(Role, Seen), Vec<Act>>,
 }
 
 impl Survey {
@@ -39,10 +39,10 @@ impl Survey {
             "unharmed, these acts fail:\n{}",
             faults.join("\n")
         );
-        let mut seen = BTreeMap::new();
+        let mut seen: BTreeMap<_, Vec<Act>> = BTreeMap::new();
         for (act, found) in ACTS.iter().zip(found.into_inner().unwrap()) {
             for statement in found {
-                seen.entry((act.role, statement)).or_insert(*act);
+                seen.entry((act.role, statement)).or_default().push(*act);
             }
         }
         Self { seen }

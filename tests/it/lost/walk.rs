@@ -94,8 +94,8 @@ async fn walk(role: Role, blow: Blow) {
         .iter()
         .filter(|((by, seen), _)| *by == role && is_case(seen, blow));
     let cases: Vec<_> = cases
-        .map(|((_, seen), act)| Case {
-            act: *act,
+        .map(|((_, seen), acts)| Case {
+            acts: acts.clone(),
             seen: seen.clone(),
             blow,
         })

@@ -80,6 +80,7 @@ pub(super) const ACTS: &[Act] = &[
     act!(Api events subscriptions),
     act!(Api schedules change_schedules),
     act!(Api workers drain),
+    act!(Api workers lingering, true),
 ];
 
 fn transform(name: &str) -> Value {
