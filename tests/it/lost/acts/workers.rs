@@ -13,7 +13,7 @@ pub(super) async fn prepare(stage: &Stage) {
     api.agent("work", &stage.agent.url("/work")).await;
     api.workflow("held", json!([call("a", "held")])).await;
     let mut on_gpu = call("g", "held");
-    on_gpu["queue"] = json!("gpu");
+    on_gpu["queue"] = json!("doomed-gpu");
     api.workflow("gpu", json!([on_gpu])).await;
     api.workflow("quick", json!([transform("s")])).await;
     api.workflow("work", json!([call("a", "work")])).await;
@@ -24,7 +24,7 @@ pub(super) async fn rescue(stage: &Stage) {
     let mut runs = Vec::new();
     let mut doomed = stage.process(
         "doomed",
-        &["worker", "--name", "doomed", "--queue", "doomed,gpu"],
+        &["worker", "--name", "doomed", "--queue", "doomed,doomed-gpu"],
         &[],
     );
     doomed.said("ready").await;
@@ -43,7 +43,7 @@ pub(super) async fn rescue(stage: &Stage) {
     stage.counts("what it had is freed", freed, 1).await;
     let last = stage.process(
         "last",
-        &["worker", "--name", "last", "--queue", "doomed,gpu"],
+        &["worker", "--name", "last", "--queue", "doomed,doomed-gpu"],
         &[],
     );
     for run in &runs {
