@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::{Stage, call, transform};
-use crate::harness::{PATIENCE, Reply, until};
+use crate::harness::Reply;
 
 pub(super) async fn prepare(stage: &Stage) {
     let api = &stage.app.api;
@@ -31,11 +31,8 @@ pub(super) async fn rescue(stage: &Stage) {
     for workflow in ["held", "gpu"] {
         runs.push(stage.starts(workflow, json!({"queue": "doomed"})).await);
     }
-    let has = "select count(*) from stepwell.job j join stepwell.worker w on w.id = j.worker_id where w.name = 'doomed'";
-    until("it has a run", PATIENCE, async || {
-        (stage.app.database.number(has).await >= 1).then_some(())
-    })
-    .await;
+    // One for the run, one for the attempt.
+    stage.agent.called("/held", 2).await;
     doomed.kill().await;
     stage.agent.release("/held");
     let freed =
