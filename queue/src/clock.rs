@@ -21,6 +21,9 @@ use uuid::{ContextV7, Timestamp, Uuid};
 /// A correction backwards up to this is waited out: until then time stands still. After a larger one, as when the
 /// database's own clock was put right, it would stand still for too long.
 const WAITED_OUT: i64 = 1_000_000;
+/// A round trip up to this, in microseconds, says more than what was believed: a slow one may have been slow on one way
+/// only.
+const QUICK: i64 = 100_000;
 /// Beyond this a host's clock is told to be wrong. NTP keeps clocks a hundred times closer.
 pub const SKEW_MAX: TimeDelta = TimeDelta::seconds(2);
 
@@ -182,17 +185,18 @@ impl Clock {
     }
 
     /// It was `at` at some moment between these two. What we believe stays, unless it cannot be, or is later than
-    /// the middle: a clock that is behind by some of a round trip meets no run that began in its future.
+    /// the middle of a quick round trip: a clock that is behind by some of it meets no run that began in its future.
     fn told(&self, asked: Instant, answered: Instant, at: i64) {
         let earliest = at - self.since_base(answered);
         let latest = at - self.since_base(asked);
         let middle = earliest.midpoint(latest);
         let first = !self.set.load(Ordering::Acquire);
+        let quick = latest - earliest <= QUICK;
         let corrected = |believed: i64| {
             if first {
                 middle
             } else {
-                believed.clamp(earliest, middle)
+                believed.clamp(earliest, if quick { middle } else { latest })
             }
         };
         let _ = self

@@ -58,10 +58,10 @@ pub(super) async fn run(life: Arc<Life>) {
     link.close().await;
 }
 
-/// How long a beat may take: then it is tried on another connection, while there is time before this
-/// worker is held for dead.
+/// How long a beat may take: then it is tried on another connection, while there is time for two more
+/// before this worker is held for dead.
 fn patience(life: &Life) -> Duration {
-    (life.options.heartbeat).max(life.options.dead_after / 8)
+    life.options.dead_after / 3
 }
 
 /// Says that this worker lives; `false`: the database does not think so.

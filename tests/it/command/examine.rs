@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{answers, refused, stepwell};
 use crate::harness::process::{EXIT_FAILED, EXIT_OK};
-use crate::harness::{Process, with_app};
+use crate::harness::{PATIENCE, Process, until, with_app};
 
 #[tokio::test]
 async fn the_doctor_tells_what_is_well_and_what_is_not() {
@@ -25,6 +25,11 @@ async fn the_doctor_tells_what_is_well_and_what_is_not() {
             let found = all.iter().find(|one| one["check"] == check);
             found.unwrap_or_else(|| panic!("{check}: {answer}"))["state"].clone()
         };
+        until("the worker is there", PATIENCE, async || {
+            let alive = "select count(*) from stepwell.worker where status = 'alive'";
+            (app.database.number(alive).await == 1).then_some(())
+        })
+        .await;
         let (code, well) = examined(&variables).await;
         for check in [
             "master key",

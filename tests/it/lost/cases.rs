@@ -16,8 +16,10 @@ use crate::harness::{Blow, PATIENCE, Seen, Target, invariants, until};
 
 /// Cases that are played at a time, in all tests together: each is three or four processes.
 static PLAYED_AT_ONCE: Semaphore = Semaphore::const_new(6);
+/// What is said of a case whose statement never came.
+pub(super) const UNMET: &str = "the statement did not come";
 /// A statement that is not sent each time comes in one of so many plays.
-const PLAYS_MAX: usize = 3;
+const PLAYS_MAX: usize = 4;
 /// Of what a failed case says.
 const LINES_MAX: usize = 12;
 /// How long after its play an act may still meet with its statement.
@@ -64,7 +66,7 @@ impl Case {
                 return;
             }
         }
-        panic!("the statement did not come in {PLAYS_MAX} plays");
+        panic!("{UNMET}: {PLAYS_MAX} plays");
     }
 
     async fn play_once(&self, act: Act, meanwhile: &impl AsyncFn(&Stage)) -> bool {

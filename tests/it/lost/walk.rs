@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 
-use super::cases::{Case, judged};
+use super::cases::{Case, UNMET, judged};
 use super::stage::Role;
 use super::statements::{self, EXCUSED, is_excused};
 use super::survey::Survey;
@@ -14,6 +14,10 @@ use crate::harness::{Blow, Seen};
 
 /// Set it to a part of the names of cases to play these alone.
 const ONLY: &str = "STEPWELL_TEST_CASES";
+
+/// Cases of one walk that may not come about: some statements come by chance (who lets in the next run of a key, when
+/// the daily look is made), and on a busy machine by less of it.
+const UNMET_MAX: usize = 3;
 
 #[tokio::test]
 async fn every_statement_is_sent_by_some_act_or_excused() {
@@ -110,11 +114,15 @@ async fn walk(role: Role, blow: Blow) {
         })
     });
     let faults: Vec<_> = join_all(played).await.into_iter().flatten().collect();
+    let (unmet, faults): (Vec<_>, Vec<_>) =
+        faults.into_iter().partition(|fault| fault.contains(UNMET));
     eprintln!(
-        "{role:?} {blow:?}: {} of {} cases fail",
+        "{role:?} {blow:?}: {} of {} cases fail, {} did not come about: {unmet:#?}",
         faults.len(),
-        cases.len()
+        cases.len(),
+        unmet.len()
     );
+    assert!(unmet.len() <= UNMET_MAX, "{unmet:#?}");
     assert!(
         faults.is_empty(),
         "{} of {} cases:\n{}",

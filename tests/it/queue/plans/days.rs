@@ -67,7 +67,6 @@ async fn check_all(steady: &mut PgConnection, day: &str) {
         "reserve.sql",
         "poll_inbox.sql",
         "suspects.sql",
-        "free.sql",
         "feed/of_runs.sql",
         "detached/claim.sql",
         "detached/poll.sql",
