@@ -162,6 +162,11 @@ impl Store {
         let small = i16::try_from(attempt).unwrap_or(i16::MAX);
         let (kind, payload) = word::encode(Word::Reported(report));
         let fingerprint = Sha256::digest(payload.as_bytes()).to_vec();
+        let turn =
+            tokio::time::timeout(self.options.acquire_timeout, self.desk.reporting.acquire());
+        let _turn = turn
+            .await
+            .map_err(|_| Error::Unavailable(sqlx::Error::PoolTimedOut))?;
         let mut connection = self.pool.acquire().await?;
         let mut transaction = transaction::begin(&mut connection).await?;
         // First, as every commit does.

@@ -95,6 +95,8 @@ pub(crate) struct Desk {
     pub(crate) days: Days,
     /// Turns of those who ask for places under concurrency keys.
     pub(crate) asking: Semaphore,
+    /// Turns of those who report results from outside, as many wait for one run's job as somebody repeats its report.
+    pub(crate) reporting: Semaphore,
     pub(crate) closing: CancellationToken,
     /// Cancelled when what is rarer than runs may begin.
     pub(crate) settled: CancellationToken,
@@ -137,6 +139,7 @@ impl Store {
             session,
             hints,
             asking: crate::place::turns(rest),
+            reporting: crate::place::turns(rest / 2),
             closing,
             settled: CancellationToken::new(),
             _descriptors: Reserve::of(options.pool_max),
