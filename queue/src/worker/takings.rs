@@ -58,13 +58,21 @@ impl Takings {
             counted.rates.retain(|_, rate| *rate >= AT_REST);
             counted.since = now;
         }
-        serde_json::to_string(&counted.rates).unwrap_or_else(|_| "{}".to_owned())
+        // As the API shows them: the view and the list are to say the same.
+        let told = counted.rates.iter();
+        let told: BTreeMap<_, _> = told.map(|(queue, rate)| (queue, rounded(*rate))).collect();
+        serde_json::to_string(&told).unwrap_or_else(|_| "{}".to_owned())
     }
 
     fn lock(&self) -> MutexGuard<'_, Counted> {
         // Numbers are whole between any two calls.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// To the thousandth, which is the least rate that is told.
+fn rounded(rate: f64) -> f64 {
+    (rate * 1_000.0).round() / 1_000.0
 }
 
 #[cfg(test)]
