@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stepwell_queue::{Changes, Committed, Committer, Error, Store, Worker};
+use stepwell_queue::{Committer, Error, Store, Worker};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,20 +26,6 @@ pub(crate) struct Context {
     pub(crate) stages: Stages,
     /// Words to agents that nobody waits for, until the process ends.
     pub(crate) errands: TaskTracker,
-}
-
-impl Context {
-    /// Lets go of a run whose end the database refused. Where it refuses that as well, the run is given back
-    /// once this worker notices that nobody drives it.
-    pub(crate) async fn set_aside(&self, aside: impl FnOnce(&str) -> Changes, reason: &str) {
-        tracing::error!(
-            reason,
-            "the end of the run was refused; it is tried again later"
-        );
-        if let Committed::Refused(reason) = self.committer.commit(aside(reason)).await {
-            tracing::error!(reason, "it could not be set aside");
-        }
-    }
 }
 
 /// The stages of an end. Each is cancelled once and never taken back.

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::desk::Desk;
 use super::take::{Taken, Unreadable};
-use crate::commit::set_aside;
 use crate::link::Link;
 use crate::worker::Driving;
 use crate::{Changes, Committed, End, Error};
@@ -30,10 +29,9 @@ impl Desk {
             let (life, committer) = (Arc::clone(life), self.committer.clone());
             life.tasks.clone().spawn(async move {
                 let _driving = Driving::new(Arc::clone(&life), run.run_id);
-                let aside = set_aside(run.run_id, run.generation, run.sequence);
+                let (id, generation, sequence) = (run.run_id, run.generation, run.sequence);
                 if let Committed::Refused(reason) = committer.commit(failed(run)).await {
-                    tracing::error!(reason, "the end of the run was refused");
-                    committer.commit(aside(&reason)).await;
+                    committer.set_aside(id, generation, sequence, reason).await;
                 }
             });
         }

@@ -97,29 +97,6 @@ pub enum End {
 /// How long a run is left alone whose end the database refused.
 const SET_ASIDE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 
-/// Makes the commit that lets go of a run whose end was refused: nobody can drive it now, so it rests a while and
-/// says why, and then somebody tries again. `sequence`: of its last record.
-pub fn set_aside(run_id: Uuid, generation: i32, sequence: i64) -> impl FnOnce(&str) -> Changes {
-    move |reason| {
-        let now = crate::clock::now();
-        Changes {
-            run_id,
-            generation,
-            sequence,
-            end: Some(End::Released {
-                wake_at: Some(now + SET_ASIDE),
-                blocked_on: BlockedOn {
-                    kind: "refused",
-                    since: now,
-                    until: Some(now + SET_ASIDE),
-                    detail: Some(reason.to_owned()),
-                },
-            }),
-            ..Changes::default()
-        }
-    }
-}
-
 /// What came of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Committed {
@@ -165,6 +142,32 @@ impl Committer {
     pub fn commit(&self, changes: Changes) -> Committing {
         // Done here, in the driver's task, so that it uses every core.
         self.lanes.put(encode::encode(changes))
+    }
+
+    /// Lets go of a run whose end the database refused for this reason: nobody can drive it now, so it rests a while
+    /// and says why, and then somebody tries again. `sequence`: of its last record. Where the database refuses
+    /// that as well, the run is given back once the worker notices that nobody drives it.
+    pub async fn set_aside(&self, run_id: Uuid, generation: i32, sequence: i64, reason: String) {
+        tracing::error!(%run_id, reason, "the end of the run was refused; it is tried again later");
+        let now = crate::clock::now();
+        let changes = Changes {
+            run_id,
+            generation,
+            sequence,
+            end: Some(End::Released {
+                wake_at: Some(now + SET_ASIDE),
+                blocked_on: BlockedOn {
+                    kind: "refused",
+                    since: now,
+                    until: Some(now + SET_ASIDE),
+                    detail: Some(reason),
+                },
+            }),
+            ..Changes::default()
+        };
+        if let Committed::Refused(reason) = self.commit(changes).await {
+            tracing::error!(%run_id, reason, "it could not be set aside");
+        }
     }
 
     /// Gives a run back whose driver broke: a death is counted, as if its worker had died. Whatever

@@ -160,8 +160,7 @@ impl Rows {
 
     /// Whether the run is no suspect any more once these are committed.
     pub(super) fn clears_deaths(&self) -> bool {
-        let change = self.change.as_ref();
-        change.is_some_and(|c| c.deaths == CLEARED || c.turn == Turn::Released)
+        self.change.as_ref().is_some_and(|c| c.deaths == CLEARED)
     }
 
     /// Whether the run takes no slot while these are committed: it ends with them, and they are small.

@@ -155,8 +155,12 @@ impl Life {
 
     /// Takes note that these runs are no suspects any more.
     pub(crate) fn cleared(&self, runs: impl Iterator<Item = Uuid>) {
-        self.held.clear(runs);
-        self.freed.notify_one();
+        let mut runs = runs.peekable();
+        // As a rule there are none, and this comes with each commit.
+        if runs.peek().is_some() {
+            self.held.clear(runs);
+            self.freed.notify_one();
+        }
     }
 
     /// Gives back what is held and driven by nobody. That must not be; if it is, nobody would ever move it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_queue::commit::{StepWrite, set_aside};
+use stepwell_queue::commit::StepWrite;
 use stepwell_queue::{Committed, Committing};
 use stepwell_workflow::{Event, Failure, RunStatus};
 
@@ -188,8 +188,11 @@ impl Driver {
             }
             Committed::Refused(reason) => {
                 let header = &self.state.header;
-                let aside = set_aside(header.id, header.generation, self.committed);
-                self.context.set_aside(aside, &reason).await;
+                let (id, generation) = (header.id, header.generation);
+                let committer = &self.context.committer;
+                committer
+                    .set_aside(id, generation, self.committed, reason)
+                    .await;
                 Ok(())
             }
             Committed::Fenced | Committed::Unknown => Err(Gone),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_queue::commit::{StepWrite, set_aside};
+use stepwell_queue::commit::StepWrite;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
@@ -95,8 +95,9 @@ async fn fail(
     match context.committer.commit(changes).await {
         Committed::Done => context.metrics.run_finished(RunStatus::Failed),
         Committed::Refused(reason) => {
-            let aside = set_aside(header.id, header.generation, header.sequence);
-            context.set_aside(aside, &reason).await;
+            let (id, generation, sequence) = (header.id, header.generation, header.sequence);
+            let committer = &context.committer;
+            committer.set_aside(id, generation, sequence, reason).await;
         }
         Committed::Fenced | Committed::Unknown => return Err(Gone),
     }
