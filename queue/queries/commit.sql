@@ -93,7 +93,7 @@ moved as (
         blocked_on = case when c.turn = 'released' and j.messages - c.consumed + c.added <= 0 then c.blocked_on::json end,
         paused = coalesce(c.paused, j.paused),
         deaths = case when c.turn = 'released' or c.deaths < 0 then 0 else j.deaths + c.deaths end,
-        started_at = coalesce(j.started_at, c.started_at, case when c.turn = 'given_back' and c.sequence = 0 then
+        started_at = coalesce(j.started_at, c.started_at, case when c.sequence = 0 and c.turn in ('given_back', 'released') then
             (select min(a.at) from stepwell.audit a
              where a.entity_id = j.run_id and a.sequence > j.sequence and a.action = 'run.started') end),
         sequence = case

@@ -29,9 +29,9 @@ impl Desk {
             let (life, committer) = (Arc::clone(life), self.committer.clone());
             life.tasks.clone().spawn(async move {
                 let _driving = Driving::new(Arc::clone(&life), run.run_id);
-                let (id, generation, sequence) = (run.run_id, run.generation, run.sequence);
+                let (id, generation) = (run.run_id, run.generation);
                 if let Committed::Refused(reason) = committer.commit(failed(run)).await {
-                    committer.set_aside(id, generation, sequence, reason).await;
+                    committer.set_aside(id, generation, reason).await;
                 }
             });
         }

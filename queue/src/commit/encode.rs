@@ -15,6 +15,7 @@ use crate::text::clean;
 
 /// Makes rows of one driver's changes.
 pub(super) fn encode(changes: Changes) -> Rows {
+    let untouched = !changes.writes_job();
     let Changes {
         run_id,
         generation,
@@ -47,7 +48,6 @@ pub(super) fn encode(changes: Changes) -> Rows {
         deaths: if came_through { CLEARED } else { 0 },
         ..JobChange::default()
     };
-    let untouched = end.is_none() && started_at.is_none() && consumed.is_empty() && !came_through;
     match end {
         None => {}
         Some(End::GivenBack) => change.turn = Turn::GivenBack,

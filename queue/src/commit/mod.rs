@@ -64,6 +64,17 @@ pub struct Changes {
     pub placed: bool,
 }
 
+impl Changes {
+    /// Says whether the job's row is written. Its number of the last record then goes on, and whoever looks for the
+    /// start looks behind that number only: so the start must be written with it.
+    pub fn writes_job(&self) -> bool {
+        self.end.is_some()
+            || self.started_at.is_some()
+            || !self.consumed.is_empty()
+            || self.came_through
+    }
+}
+
 /// A step row to be written.
 #[derive(Debug)]
 pub struct StepWrite {
@@ -145,15 +156,14 @@ impl Committer {
     }
 
     /// Lets go of a run whose end the database refused for this reason: nobody can drive it now, so it rests a while
-    /// and says why, and then somebody tries again. `sequence`: of its last record. Where the database refuses
-    /// that as well, the run is given back once the worker notices that nobody drives it.
-    pub async fn set_aside(&self, run_id: Uuid, generation: i32, sequence: i64, reason: String) {
+    /// and says why, and then somebody tries again. Where the database refuses that as well, the run is given back
+    /// once the worker notices that nobody drives it.
+    pub async fn set_aside(&self, run_id: Uuid, generation: i32, reason: String) {
         tracing::error!(%run_id, reason, "the end of the run was refused; it is tried again later");
         let now = crate::clock::now();
         let changes = Changes {
             run_id,
             generation,
-            sequence,
             end: Some(End::Released {
                 wake_at: Some(now + SET_ASIDE),
                 blocked_on: BlockedOn {

@@ -56,12 +56,6 @@ impl Driver {
         }
         let over = end.is_some();
         let mut changes = self.undone.changes(&self.state, &self.plan, end);
-        // Most runs are over before anybody asks when they began: their job rows are not written for
-        // it. After a crash the start is found in the records.
-        if !self.start_stored && (over || self.begun.elapsed() >= LINGER) {
-            changes.started_at = self.state.header.started_at;
-            self.start_stored = changes.started_at.is_some();
-        }
         if self.suspect
             && changes
                 .steps
@@ -70,6 +64,12 @@ impl Driver {
         {
             changes.came_through = true;
             self.suspect = false;
+        }
+        // Most runs are over before anybody asks when they began: their job rows are not written for it alone.
+        // After a crash the start is found in the records.
+        if !self.start_stored && (changes.writes_job() || self.begun.elapsed() >= LINGER) {
+            changes.started_at = self.state.header.started_at;
+            self.start_stored = changes.started_at.is_some();
         }
         let sequence = changes.sequence;
         let committing = self.context.committer.commit(changes);
@@ -190,9 +190,7 @@ impl Driver {
                 let header = &self.state.header;
                 let (id, generation) = (header.id, header.generation);
                 let committer = &self.context.committer;
-                committer
-                    .set_aside(id, generation, self.committed, reason)
-                    .await;
+                committer.set_aside(id, generation, reason).await;
                 Ok(())
             }
             Committed::Fenced | Committed::Unknown => Err(Gone),

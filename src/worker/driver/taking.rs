@@ -95,9 +95,9 @@ async fn fail(
     match context.committer.commit(changes).await {
         Committed::Done => context.metrics.run_finished(RunStatus::Failed),
         Committed::Refused(reason) => {
-            let (id, generation, sequence) = (header.id, header.generation, header.sequence);
+            let (id, generation) = (header.id, header.generation);
             let committer = &context.committer;
-            committer.set_aside(id, generation, sequence, reason).await;
+            committer.set_aside(id, generation, reason).await;
         }
         Committed::Fenced | Committed::Unknown => return Err(Gone),
     }

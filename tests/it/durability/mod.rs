@@ -10,6 +10,7 @@ mod killed;
 mod migrations;
 mod paused;
 mod random;
+mod start;
 mod stopped;
 mod strange;
 mod suspects;

@@ -75,6 +75,10 @@ async fn every_run_ends_and_no_completed_step_is_repeated() {
         if runs.len() < all {
             let slug = slugs[random.random_range(0..slugs.len())];
             let run = started(&app, slug, runs.len()).await;
+            if random.random_range(0..10) == 0 {
+                say(&app, &run, "pause").await;
+                say(&app, &run, "resume").await;
+            }
             runs.push(run);
         }
         if blows < most_blows && runs.len() >= (blows + 1) * all / (most_blows + 2) {
@@ -122,6 +126,15 @@ async fn started(app: &App, slug: &str, n: usize) -> String {
         (answer.status == 202).then(|| answer.text("/id"))
     })
     .await
+}
+
+/// Says a word to a run, unless it is over.
+async fn say(app: &App, run: &str, word: &str) {
+    until(word, PATIENCE, async || {
+        let answer = app.api.post(&format!("runs/{run}/{word}"), json!({})).await;
+        [202, 409].contains(&answer.status).then_some(())
+    })
+    .await;
 }
 
 /// Kills, stops or freezes one worker, and starts another in its place; or cuts every connection of the database.
