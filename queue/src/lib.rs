@@ -45,6 +45,7 @@ mod notify;
 mod outbox;
 mod partition;
 pub mod place;
+mod pooler;
 mod prompt;
 pub mod queues;
 pub mod record;

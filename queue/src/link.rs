@@ -40,7 +40,11 @@ const STEADY_PLANS: [(&str, &str); 6] = [
 /// behind, and its limits ([`crate::transaction`]). Behind a pooler in transaction mode a session's
 /// settings would leak to others, so there each transaction brings its own.
 pub(crate) fn session(options: &PgConnectOptions, name: &str, direct: bool) -> PgConnectOptions {
-    let options = options.clone().application_name(name);
+    // Poolers refuse parameters that they do not know, and from Postgres 12 on its default is exact.
+    let options = options
+        .clone()
+        .application_name(name)
+        .extra_float_digits(None);
     if direct {
         options.options(transaction::LIMITS).options(KEEPALIVES)
     } else {

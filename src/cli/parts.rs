@@ -62,8 +62,14 @@ pub(super) async fn check_schema(store: &Store, stop: &CancellationToken) -> any
     }
 }
 
-/// Fails unless the schema is the binary's.
+/// Fails unless the schema is the binary's, or where statements cannot be sent at all.
 async fn schema(store: &Store) -> anyhow::Result<()> {
+    if !store.keeps_statements_apart().await? {
+        bail!(
+            "the pooler before the database mixes up the prepared statements of its clients: take PgBouncer 1.21 or \
+             newer with max_prepared_statements = 500, or connect to Postgres itself"
+        );
+    }
     match store.standing().await {
         Ok(Standing::Current) => Ok(()),
         Ok(Standing::Behind) => bail!(

@@ -7,6 +7,7 @@ mod acts;
 mod cases;
 mod frozen;
 mod named;
+mod pooled;
 mod stage;
 mod statements;
 mod survey;

@@ -17,21 +17,28 @@ use crate::harness::{Blow, Target, until};
 const SEAT_BACK_MAX: Duration = Duration::from_secs(5);
 const STOPS: usize = 20;
 
-fn act(name: &str) -> Act {
+pub(super) fn act(name: &str) -> Act {
     *ACTS.iter().find(|act| act.name == name).unwrap()
 }
 
 /// Plays an act up to a statement, freezes there, sees that the others go on, and ends it.
 async fn frozen_at(name: &str, statement: &str) {
     let act = act(name);
-    let mut stage = Stage::bare(act.role).await;
+    let stage = Stage::bare(act.role).await;
+    play_on(stage, act, Target::with(statement), Blow::Freeze).await;
+}
+
+/// Plays an act with a blow at a statement of it; of a frozen process the others are looked at.
+pub(super) async fn play_on(mut stage: Stage, act: Act, target: Target, blow: Blow) {
     prepare(&stage, act).await;
     stage.begin().await;
     stage.ready().await;
-    stage.wire.arm(Target::with(statement), Blow::Freeze);
+    stage.wire.arm(target, blow);
     tokio::join!((act.play)(&stage), async {
         stage.wire.meets().await;
-        others_go_on(&stage).await;
+        if blow == Blow::Freeze {
+            others_go_on(&stage).await;
+        }
     });
     settles(&stage).await;
     stage.finish().await;

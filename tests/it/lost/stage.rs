@@ -9,7 +9,9 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::{DEAD_AFTER, HOLD_UP_MAX, SETTINGS};
-use crate::harness::{Agent, Answer, App, Client, Database, PATIENCE, Process, Wire, port, until};
+use crate::harness::{
+    Agent, Answer, App, Client, Database, PATIENCE, Pooler, Process, Wire, port, until,
+};
 
 /// A client asks again for as long as an API may be held up, and then some.
 const ASKED_FOR: Duration = Duration::from_secs(60);
@@ -36,14 +38,31 @@ pub(super) struct Stage {
     /// Processes that came later, and stay to the end.
     late: Mutex<Vec<Process>>,
     hushed: AtomicBool,
+    _pooler: Option<Pooler>,
 }
 
 impl Stage {
     /// An API that is not under test, over a database of its own.
     pub(super) async fn bare(role: Role) -> Self {
-        let mut app = App::on(Database::migrated().await, SETTINGS);
+        Self::over(role, Database::migrated().await, None).await
+    }
+
+    /// The same where every process comes by a pooler; `None` where there is none to be had.
+    pub(super) async fn pooled(role: Role, prepared: u32) -> Option<Self> {
+        let database = Database::migrated().await;
+        let pooler = Pooler::before(&database, prepared).await?;
+        Some(Self::over(role, database, Some(pooler)).await)
+    }
+
+    async fn over(role: Role, database: Database, pooler: Option<Pooler>) -> Self {
+        let by_pooler = pooler.as_ref().map(Pooler::variables);
+        let settings = [SETTINGS, by_pooler.as_ref().map_or(&[], |by| by.as_slice())].concat();
+        let mut app = App::on(database, &settings);
         app.api().await;
-        let wire = Wire::to(&app.database.url).await;
+        let url = pooler
+            .as_ref()
+            .map_or(&app.database.url, |pooler| &pooler.url);
+        let wire = Wire::to(url).await;
         let api_port = port::free();
         let api = match role {
             Role::Worker => app.api.clone(),
@@ -58,6 +77,7 @@ impl Stage {
             api_port,
             late: Mutex::default(),
             hushed: AtomicBool::new(false),
+            _pooler: pooler,
         }
     }
 
