@@ -9,7 +9,7 @@ use stepwell::queue::migrate::Standing;
 use stepwell::queue::{Error, Store};
 use stepwell::worker::{Runtime, WorkerSettings, pulse};
 use stepwell_web::auth::AuthOptions;
-use stepwell_web::{Bound, Patience, WebOptions, grpc};
+use stepwell_web::{Bound, Hosts, Patience, WebOptions, grpc};
 use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
@@ -99,6 +99,7 @@ pub(super) async fn bind(
 ) -> anyhow::Result<Bound> {
     let options = WebOptions {
         auth: auth.options()?,
+        hosts: server.hosts,
         ..web_options(server.address, process)
     };
     let agents = Arc::new(Pulse(pulse::Pulse::new(allow_private)?));
@@ -139,6 +140,7 @@ fn web_options(listen: SocketAddr, process: &Process) -> WebOptions {
         stop_grace: process.grace,
         environment: process.environment.clone(),
         auth: AuthOptions::Open,
+        hosts: Hosts::default(),
         patience: Patience::default(),
     }
 }

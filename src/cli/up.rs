@@ -101,7 +101,7 @@ impl Parts {
         migrate(&store, stop).await?;
         let allow_private = self.worker.allow_private_networks;
         let bound = parts::bind(
-            self.server,
+            self.server.clone(),
             self.auth,
             &self.process,
             &store,

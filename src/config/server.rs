@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
+use stepwell_web::Hosts;
 
 use super::Mistake;
 
@@ -10,7 +11,7 @@ const PORT_DEFAULT: u16 = 8080;
 const GRPC_PORT_DEFAULT: u16 = 50_051;
 
 /// Flags, variables and keys.
-#[derive(Clone, Copy, Debug, Default, clap::Args, Deserialize)]
+#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[group(skip)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Layer {
@@ -26,6 +27,16 @@ pub(crate) struct Layer {
     /// Listen beyond loopback although nobody is asked who they are (without `--auth keys`).
     #[arg(long, env = "STEPWELL_INSECURE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) insecure: Option<bool>,
+    /// A name by which clients call this server, beside addresses and localhost; may be given more than once. Where
+    /// nobody is asked who they are (without `--auth keys`), requests for other names are refused, as pages of
+    /// any site can have such a name lead here.
+    #[arg(
+        long = "allowed-host",
+        env = "STEPWELL_ALLOWED_HOSTS",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub(crate) allowed_hosts: Option<Vec<String>>,
 }
 
 impl Layer {
@@ -35,13 +46,14 @@ impl Layer {
             port: self.port.or(lower.port),
             grpc_port: self.grpc_port.or(lower.grpc_port),
             insecure: self.insecure.or(lower.insecure),
+            allowed_hosts: self.allowed_hosts.or(lower.allowed_hosts),
         }
     }
 
     /// Checks the values and fills in the defaults.
     ///
     /// # Errors
-    /// An address beyond loopback where nobody is asked (`open`), without `insecure`.
+    /// An address beyond loopback where nobody is asked (`open`), without `insecure`; a host that is not a name.
     pub(crate) fn resolve(self, open: bool) -> Result<Server, Mistake> {
         let host = self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         if open && !host.is_loopback() && !self.insecure.unwrap_or(false) {
@@ -52,7 +64,14 @@ impl Layer {
                  --insecure if the network is trusted"
             )));
         }
+        let names = self.allowed_hosts.unwrap_or_default();
+        let hosts = Hosts::new(names).map_err(|name| {
+            Mistake::new(format!(
+                "--allowed-host {name:?} is not a name: give it as in stepwell.example.com, without scheme and port"
+            ))
+        })?;
         Ok(Server {
+            hosts,
             address: SocketAddr::new(host, self.port.unwrap_or(PORT_DEFAULT)),
             grpc: SocketAddr::new(host, self.grpc_port.unwrap_or(GRPC_PORT_DEFAULT)),
         })
@@ -60,8 +79,9 @@ impl Layer {
 }
 
 /// The settings in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
+    pub(crate) hosts: Hosts,
     pub(crate) address: SocketAddr,
     pub(crate) grpc: SocketAddr,
 }
@@ -80,7 +100,7 @@ mod tests {
             port: Some(2),
             host: "127.0.0.2".parse().ok(),
             grpc_port: Some(3),
-            insecure: None,
+            ..Layer::default()
         };
         let server = flags.over(file).resolve(true).map_err(|mistake| mistake.0);
         assert_eq!(
@@ -95,12 +115,12 @@ mod tests {
             host: "0.0.0.0".parse().ok(),
             ..Layer::default()
         };
-        assert!(open.resolve(true).is_err());
-        assert!(open.resolve(false).is_ok(), "with keys it may");
+        assert!(open.clone().resolve(true).is_err());
+        assert!(open.clone().resolve(false).is_ok(), "with keys it may");
         assert!(
             Layer {
                 insecure: Some(true),
-                ..open
+                ..open.clone()
             }
             .resolve(true)
             .is_ok()

@@ -18,6 +18,7 @@ use crate::auth::policy::{self, Need};
 use crate::limits::{REQUEST_TIMEOUT, REQUESTS_MAX};
 use crate::problem::{self, Fault, Kind, Problem};
 use crate::request_id::{self, RequestId};
+use crate::site::Site;
 use crate::{head, leftover, path};
 
 /// Health and measurements answer also when the server is full: that is when they are needed.
@@ -27,6 +28,7 @@ const ALWAYS_OPEN: &[&str] = &["/health", "/health/live", "/health/ready", "/met
 #[derive(Debug)]
 pub struct Door {
     app: App,
+    site: Site,
     slots: Arc<Semaphore>,
 }
 
@@ -34,6 +36,7 @@ impl Door {
     #[must_use]
     pub fn new(app: App) -> Self {
         Self {
+            site: Site::of(&app.options, app.agents.is_some()),
             app,
             slots: Arc::new(Semaphore::new(REQUESTS_MAX)),
         }
@@ -46,6 +49,7 @@ impl Door {
         res: &mut Response,
         ctrl: &mut FlowCtrl,
     ) -> Result<(), Problem> {
+        self.site.check(req)?;
         let always_open = ALWAYS_OPEN.contains(&req.uri().path());
         let _slot = match self.slots.try_acquire() {
             Ok(slot) => Some(slot),

@@ -46,6 +46,7 @@ pub mod runs;
 pub mod schedules;
 pub mod server;
 pub mod shadow;
+mod site;
 pub mod subscriptions;
 pub mod system;
 pub mod workers;
@@ -53,6 +54,7 @@ pub mod workflows;
 
 pub use app::App;
 pub use server::{Bound, Patience, ServeError, WebOptions, bind, bind_probes};
+pub use site::Hosts;
 
 use body::none::NoBody;
 use salvo::{Router, Service};

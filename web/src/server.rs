@@ -19,7 +19,7 @@ use crate::limits::{
     STREAMS_MAX,
 };
 use crate::quiet::QuietAcceptor;
-use crate::{App, probes, service};
+use crate::{App, Hosts, probes, service};
 
 /// Connections that wait to be accepted: the kernel's own bound.
 const BACKLOG: u32 = 4_096;
@@ -35,6 +35,8 @@ pub struct WebOptions {
     pub environment: String,
     /// Who is asked for credentials.
     pub auth: AuthOptions,
+    /// Names that it answers to beside addresses and `localhost`, where nobody is asked.
+    pub hosts: Hosts,
     /// How long slow clients are waited for.
     pub patience: Patience,
 }

@@ -285,7 +285,7 @@ async fn a_body_over_the_limit_is_413() {
         let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", app.port))
             .await
             .unwrap();
-        let head = "POST /api/v1/workflows/w/execute HTTP/1.1\r\nhost: x\r\n\
+        let head = "POST /api/v1/workflows/w/execute HTTP/1.1\r\nhost: localhost\r\n\
                     content-type: application/json\r\ncontent-length: 5242880\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = vec![0; 4_096];

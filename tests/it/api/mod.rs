@@ -14,6 +14,7 @@ mod metrics;
 mod payloads;
 mod restart;
 mod runs;
+mod sites;
 mod slow_clients;
 mod system;
 mod times;

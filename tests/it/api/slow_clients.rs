@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use stepwell::queue::Store;
 use stepwell::queue::store::StoreOptions;
 use stepwell_web::agents::health::{AskAgents, Heard, Question};
-use stepwell_web::{Patience, WebOptions};
+use stepwell_web::{Hosts, Patience, WebOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,7 @@ impl AskAgents for Nobody {
 async fn serve() -> u16 {
     let absent = StoreOptions::new("postgres://nobody@127.0.0.1:9/none".to_owned());
     let options = WebOptions {
+        hosts: Hosts::default(),
         listen: "127.0.0.1:0".parse().unwrap(),
         stop_grace: Duration::ZERO,
         environment: "test".into(),
@@ -68,7 +69,7 @@ async fn to_the_end(stream: &mut TcpStream) -> String {
 
 async fn is_answered(port: u16) {
     let mut stream = connect(port).await;
-    let request = "GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let request = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let told = to_the_end(&mut stream).await;
     assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
@@ -80,7 +81,7 @@ async fn a_head_that_comes_drop_by_drop_is_cut_off() {
     let mut stream = connect(port).await;
     let begun = Instant::now();
     let mut sent = 0;
-    for byte in "GET /health/live HTTP/1.1\r\nhost: x\r\nx-slow: "
+    for byte in "GET /health/live HTTP/1.1\r\nhost: localhost\r\nx-slow: "
         .bytes()
         .chain([b'y'; 4_096])
     {
@@ -116,7 +117,7 @@ async fn a_connection_that_rests_too_long_is_closed() {
     let port = serve().await;
     let mut stream = connect(port).await;
     stream
-        .write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
     let begun = Instant::now();
@@ -129,7 +130,7 @@ async fn a_connection_that_rests_too_long_is_closed() {
 async fn a_body_that_does_not_come_is_a_problem() {
     let port = serve().await;
     let mut stream = connect(port).await;
-    let head = "POST /api/v1/agents HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+    let head = "POST /api/v1/agents HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                 content-length: 100\r\n\r\n{\"name\"";
     stream.write_all(head.as_bytes()).await.unwrap();
     let told = to_the_end(&mut stream).await;
@@ -147,7 +148,7 @@ async fn a_head_with_ten_thousand_fields_is_refused() {
         format!("x: {}\r\n", "y".repeat(70_000)),
     ] {
         let mut stream = connect(port).await;
-        let request = format!("GET /health/live HTTP/1.1\r\nhost: x\r\n{head}\r\n");
+        let request = format!("GET /health/live HTTP/1.1\r\nhost: localhost\r\n{head}\r\n");
         // It may be refused before it is sent whole.
         let _ = stream.write_all(request.as_bytes()).await;
         let told = to_the_end(&mut stream).await;

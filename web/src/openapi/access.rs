@@ -36,7 +36,7 @@ pub(super) fn require(method: &PathItemType, path: &str, operation: &mut Operati
     };
     let statuses: &[&str] = match needed(&method, path) {
         Need::Nothing => return,
-        Need::OwnToken => &["401", "429"],
+        Need::OwnToken => &["401", "403", "429"],
         Need::Role(role) => {
             let role = role.as_str();
             let about = operation.description.take().unwrap_or_default();

@@ -6,6 +6,7 @@ mod document;
 mod pages;
 mod parameter;
 mod plain;
+mod policy;
 
 pub use document::document;
 pub use pages::pages;

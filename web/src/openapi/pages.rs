@@ -8,15 +8,12 @@ use salvo::oapi::redoc::ReDoc;
 use salvo::oapi::swagger_ui::{Config, SwaggerUi};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Router, async_trait};
 
+use super::policy::policy;
+
 const REDOC_SCRIPT: &[u8] = include_bytes!("../../assets/redoc.standalone.js.gz");
 const ICON: &str = include_str!("../../assets/icon.svg");
 const LANDING: &str = include_str!("../../assets/landing.html");
 const DOCUMENT: &str = "/openapi.json";
-
-/// Both pages use inline scripts and styles; ReDoc searches in a worker made from a blob.
-const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
-    style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
-    worker-src 'self' blob:; frame-ancestors 'none'";
 
 /// Returns the routes that show the document.
 #[must_use]
@@ -96,13 +93,4 @@ impl Handler for Fixed {
         }
         res.body(self.body.clone());
     }
-}
-
-#[salvo::handler]
-async fn policy(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
-    res.headers_mut().insert(
-        http::header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(POLICY),
-    );
-    ctrl.call_next(req, depot, res).await;
 }
