@@ -93,6 +93,8 @@ pub enum Changed {
     InUse(Vec<String>),
     /// Another kind of authentication needs credentials of its own.
     CredentialsNeeded,
+    /// The URL leads to another origin than before, where what is kept must not go.
+    CredentialsNeededThere,
     /// There is no master key to encrypt the credentials with.
     NoMasterKey,
 }

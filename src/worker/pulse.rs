@@ -80,8 +80,12 @@ impl Pulse {
     ) -> Result<Request, Failure> {
         let mut url = self.0.url(&target.url)?;
         if let Some(path) = health_path {
-            let joined = url.join(path);
-            url = joined.map_err(|error| Failure::fatal("invalid_url", error.to_string()))?;
+            // Not joined: some paths name another host, and the agent's credentials would go there.
+            let (path, query) = path
+                .split_once('?')
+                .map_or((path, None), |(path, query)| (path, Some(query)));
+            url.set_path(path);
+            url.set_query(query);
         }
         let mut headers = HeaderMap::new();
         if let Ok(value) = HeaderValue::from_str(request_id) {

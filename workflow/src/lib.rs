@@ -12,6 +12,7 @@ pub mod event;
 pub mod expression;
 pub mod failure;
 pub mod fork;
+pub mod headers;
 mod instant;
 pub mod limits;
 mod payload;

@@ -109,6 +109,13 @@ impl Store {
             Err(answer) => return Ok(answer),
         };
         let (kind, secret) = match &agent.credentials {
+            Credentials::Keep(kind)
+                if *kind != "none"
+                    && *kind == before.auth_type
+                    && !is_same_origin(&before.url, &agent.url) =>
+            {
+                return Ok(Changed::CredentialsNeededThere);
+            }
             Credentials::Keep(kind) if *kind == before.auth_type => (*kind, None),
             Credentials::Keep("none") => ("none", Some(None)),
             Credentials::Keep(_) => return Ok(Changed::CredentialsNeeded),
@@ -273,4 +280,13 @@ fn shown(agent: &Agent) -> Value {
         "max_concurrency": agent.max_concurrency, "cancel": agent.cancel,
         "status": agent.status, "revision": agent.revision, "deleted_at": agent.deleted_at,
     })
+}
+
+/// Says whether two URLs lead to the same scheme, host and port.
+fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |text: &str| url::Url::parse(text).map(|url| url.origin());
+    match (origin(one), origin(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }

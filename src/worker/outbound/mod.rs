@@ -2,7 +2,9 @@
 //! comes in and on the sockets of it all, and no redirects, so that the address that was checked is the address that
 //! answers.
 
+mod answer;
 pub(crate) mod egress;
+mod mask;
 pub(crate) mod retry_after;
 pub(crate) mod signature;
 pub(crate) mod sockets;
@@ -12,15 +14,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, ClientBuilder, Method};
-use serde_json::Value;
-use stepwell_queue::{clock, descriptors};
+use stepwell_queue::descriptors;
 use stepwell_workflow::Failure;
 use stepwell_workflow::limits::PAYLOAD_BYTES_MAX;
 use url::Url;
 
+pub(crate) use answer::Answer;
 use egress::Refused;
+use mask::Secrets;
 use sockets::{Socket, Sockets};
 
 /// How long an unused connection is kept: shorter than the 60 s after which common servers and
@@ -28,8 +31,6 @@ use sockets::{Socket, Sockets};
 const IDLE_MAX: Duration = Duration::from_secs(50);
 /// How long a connection may take to come about, within the attempt's own timeout.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// Characters of an answer that are quoted in a failure.
-const QUOTE_CHARS_MAX: usize = 200;
 
 /// The client of one worker.
 #[derive(Clone, Debug)]
@@ -43,14 +44,6 @@ pub(crate) struct Outbound {
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-/// An answer, read to its end.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -114,6 +107,7 @@ impl Outbound {
                 ),
             ));
         }
+        let secrets = Secrets::of(&request.headers);
         let mut call = socket
             .client
             .request(request.method, request.url)
@@ -127,8 +121,12 @@ impl Outbound {
             Err(error) => return Err(failure_of(error)),
         };
         let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
-        let body = read(response).await?;
+        let mut headers = std::mem::take(response.headers_mut());
+        let mut body = read(response).await?;
+        if !secrets.is_empty() {
+            secrets.mask_headers(&mut headers);
+            body = secrets.mask(body);
+        }
         Ok(Answer {
             status,
             headers,
@@ -147,19 +145,15 @@ fn client(allow_private: bool) -> Result<Client, reqwest::Error> {
 }
 
 fn settings(allow_private: bool) -> ClientBuilder {
-    let builder = Client::builder()
+    Client::builder()
         .user_agent(concat!("stepwell/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         // A proxy would resolve names itself, past the check of addresses.
         .no_proxy()
         .tcp_nodelay(true)
         .pool_idle_timeout(IDLE_MAX)
-        .connect_timeout(CONNECT_MAX);
-    if allow_private {
-        builder
-    } else {
-        builder.dns_resolver(egress::PublicOnly)
-    }
+        .connect_timeout(CONNECT_MAX)
+        .dns_resolver(egress::Checked { allow_private })
 }
 
 fn own_roots() -> rustls::ClientConfig {
@@ -232,56 +226,6 @@ fn failure_of(error: reqwest::Error) -> Failure {
         return Failure::fatal("invalid_request", message);
     }
     Failure::retryable("connect", message)
-}
-
-impl Answer {
-    /// Says whether the called service may answer otherwise to the same request.
-    pub(crate) fn may_be_retried(&self) -> bool {
-        matches!(self.status, 408 | 425 | 429) || self.status >= 500
-    }
-
-    /// Returns how long the service asks to be left alone.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
-        retry_after::parse(value, clock::now())
-    }
-
-    /// Returns the beginning of the body, for a failure's message: `: <text>`, or nothing.
-    pub(crate) fn quote(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
-        let text = text.trim();
-        if text.is_empty() {
-            return String::new();
-        }
-        let mut quote: String = text.chars().take(QUOTE_CHARS_MAX).collect();
-        if quote.len() < text.len() {
-            quote.push('…');
-        }
-        format!(": {}", quote.replace(char::is_control, " "))
-    }
-
-    /// Returns the body as JSON where it is JSON, else as text; nothing is null.
-    pub(crate) fn value(&self) -> Value {
-        if self.body.is_empty() {
-            return Value::Null;
-        }
-        if self.says_json()
-            && let Ok(value) = serde_json::from_slice(&self.body)
-        {
-            return value;
-        }
-        Value::String(String::from_utf8_lossy(&self.body).into_owned())
-    }
-
-    /// Says whether the content type is JSON; one that is missing is given the benefit of the doubt.
-    fn says_json(&self) -> bool {
-        let Some(kind) = self.headers.get(reqwest::header::CONTENT_TYPE) else {
-            return true;
-        };
-        let kind = kind.to_str().unwrap_or_default().to_ascii_lowercase();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        kind == "application/json" || kind.ends_with("+json")
-    }
 }
 
 #[cfg(test)]

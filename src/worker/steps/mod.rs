@@ -144,6 +144,9 @@ fn said(panic: &(dyn Any + Send)) -> String {
     format!("the attempt panicked: {}", text.unwrap_or("without a word"))
 }
 
+/// Headers that hold credentials as a rule: what comes back of them is masked.
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "x-api-key"];
+
 /// Sets a header.
 pub(in crate::worker) fn put(
     headers: &mut HeaderMap,
@@ -159,7 +162,8 @@ pub(in crate::worker) fn put(
         )
     };
     let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("name"))?;
-    let value = HeaderValue::from_str(value).map_err(|_| bad("value"))?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| bad("value"))?;
+    value.set_sensitive(CREDENTIALS.contains(&key.as_str()));
     headers.insert(key, value);
     Ok(())
 }

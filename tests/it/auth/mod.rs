@@ -1,6 +1,7 @@
 //! Who may come in, and what they may do.
 
 mod algorithms;
+mod credentials;
 mod hostile;
 mod keys;
 mod rates;

@@ -46,6 +46,10 @@ fn refused(changed: Changed, name: &str) -> Problem {
             ),
         ),
         Changed::KeyReused => IdempotencyKey::reused(),
+        Changed::CredentialsNeededThere => Problem::invalid(vec![Fault::at(
+            "/auth_config",
+            "must be given again: url leads to another host, and what is kept was given for the one before",
+        )]),
         Changed::CredentialsNeeded => Problem::invalid(vec![Fault::at(
             "/auth_config",
             "this auth_type needs credentials of its own",

@@ -1,8 +1,11 @@
 //! Where steps may call to. A definition is data that many may write, and a worker stands inside
-//! the network: so addresses that are not public are refused unless the settings allow them.
+//! the network: so addresses that are not public are refused unless the settings allow them, and the metadata
+//! services of clouds always.
 //!
 //! Names are resolved here and the connection goes to the very addresses that were checked, so a
 //! name that changes its mind between check and connection gains nothing.
+
+mod special;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,71 +39,71 @@ pub(crate) fn check(url: &Url, allow_private: bool) -> Result<(), Refused> {
         Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
         Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
     };
-    if allow_private || is_public(address) {
+    if may_be_called(address, allow_private) {
         return Ok(());
     }
-    Err(refusal(&address.to_string()))
+    Err(refusal(&address.to_string(), allow_private))
 }
 
-/// Resolves names to public addresses only.
+/// Resolves names to addresses that may be called only.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PublicOnly;
+pub(crate) struct Checked {
+    pub(crate) allow_private: bool,
+}
 
-impl Resolve for PublicOnly {
+impl Resolve for Checked {
     fn resolve(&self, name: Name) -> Resolving {
+        let allow_private = self.allow_private;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|a| is_public(a.ip())).collect();
-            if public.is_empty() {
-                return Err(refusal(name.as_str()).into());
+            let may: Vec<SocketAddr> = found
+                .filter(|address| may_be_called(address.ip(), allow_private))
+                .collect();
+            if may.is_empty() {
+                return Err(refusal(name.as_str(), allow_private).into());
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            Ok(Box::new(may.into_iter()) as Addrs)
         })
     }
 }
 
-fn refusal(what: &str) -> Refused {
-    Refused(format!(
-        "{what} is not a public address; workers call such only with allow_private_networks"
-    ))
+fn refusal(what: &str, allow_private: bool) -> Refused {
+    Refused(if allow_private {
+        format!(
+            "{what} is a metadata service of a cloud, which gives credentials to whoever asks; workers never call it"
+        )
+    } else {
+        format!(
+            "{what} is not a public address; workers call such only with allow_private_networks"
+        )
+    })
+}
+
+fn may_be_called(address: IpAddr, allow_private: bool) -> bool {
+    if allow_private {
+        !special::is_metadata(plain(address))
+    } else {
+        is_public(address)
+    }
+}
+
+/// Returns the IPv4 address that an IPv6 address leads to, or the address itself.
+fn plain(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => v4_within(v6).map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
 }
 
 /// Says whether an address belongs to the public internet.
 fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(v4: Ipv4Addr) -> bool {
-    let [a, b, c, _] = v4.octets();
-    let this_network = a == 0;
-    let shared_by_carriers = a == 100 && (64..128).contains(&b);
-    let protocol_assignments = (a, b, c) == (192, 0, 0);
-    let benchmarks = a == 198 && (18..20).contains(&b);
-    let reserved = a >= 240;
-    !(this_network
-        || shared_by_carriers
-        || protocol_assignments
-        || benchmarks
-        || reserved
-        || v4.is_loopback()
-        || v4.is_private()
-        || v4.is_link_local()
-        || v4.is_multicast()
-        || v4.is_documentation())
-}
-
-fn is_public_v6(v6: Ipv6Addr) -> bool {
-    if let Some(inner) = v4_within(v6) {
-        return is_public_v4(inner);
-    }
-    let [first, second, ..] = v6.segments();
-    // Only 2000::/3 is given out as public; that leaves out ::, ::1, fc00::/7, fe80::/10, ff00::/8.
-    let given_out = first & 0xe000 == 0x2000;
-    let documentation = (first, second) == (0x2001, 0x0db8) || first == 0x3fff;
-    given_out && !documentation
+    let plain = plain(address);
+    let given_out = match plain {
+        IpAddr::V4(_) => true,
+        // Only 2000::/3 is given out as public; that leaves out ::, ::1, fc00::/7, fe80::/10, ff00::/8.
+        IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000,
+    };
+    given_out && !special::is_special(plain) && !special::is_special(address)
 }
 
 /// Returns the IPv4 address that an IPv6 address leads to: mapped, compatible, NAT64, 6to4, Teredo.
@@ -161,6 +164,15 @@ mod tests {
             "http://[fd00::1]/",
             "http://[ff02::1]/",
             "http://[2001:db8::1]/",
+            "http://[2001:2::1]/",
+            "http://[2001:1ff::1]/",
+            "http://[2002:5db8:d70e::1]/",
+            "http://[3fff:0fff::1]/",
+            "http://168.63.129.16/",
+            "http://[::ffff:168.63.129.16]/",
+            "http://[64:ff9b::168.63.129.16]/",
+            "http://192.88.99.1/",
+            "http://203.0.113.9/",
         ] {
             assert!(refused(url), "{url} must be refused");
         }
@@ -174,6 +186,9 @@ mod tests {
             "https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/",
             "https://[::ffff:93.184.215.14]/",
             "https://agents.example/score",
+            "https://168.63.129.17/",
+            "https://[2001:200::1]/",
+            "https://[3fff:1000::1]/",
         ] {
             assert!(!refused(url), "{url} must pass");
         }
@@ -186,9 +201,29 @@ mod tests {
         assert!(check(&Url::parse("ftp://198.51.100.7/").unwrap(), true).is_err());
     }
 
+    #[test]
+    fn metadata_services_are_never_called() {
+        for url in [
+            "http://169.254.169.254/",
+            "http://169.254.170.2/",
+            "http://168.63.129.16/",
+            "http://100.100.100.200/",
+            "http://[fd00:ec2::254]/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://[fe80::1]/",
+        ] {
+            assert!(check(&Url::parse(url).unwrap(), true).is_err(), "{url}");
+        }
+        assert!(check(&Url::parse("http://10.0.0.1/").unwrap(), true).is_ok());
+    }
+
     #[tokio::test]
     async fn a_name_that_leads_to_a_private_address_is_refused() {
-        let answer = PublicOnly.resolve("localhost".parse().unwrap()).await;
+        let answer = Checked {
+            allow_private: false,
+        }
+        .resolve("localhost".parse().unwrap())
+        .await;
         let error = answer.err().unwrap();
         assert!(error.downcast_ref::<Refused>().is_some(), "{error}");
     }

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use stepwell_queue::agent::{Auth, Credentials};
+use stepwell_workflow::headers::may_hold_credentials;
 
 use crate::agents::wire::{AgentInput, MASK};
 use crate::problem::Fault;
@@ -119,6 +120,14 @@ fn auth(kind: &str, fields: &Map<String, Value>, faults: &mut Vec<Fault>) -> Opt
                 faults.push(Fault::at(
                     "/auth_config/header",
                     "must be the name of an HTTP header",
+                ));
+            } else if header
+                .as_ref()
+                .is_some_and(|name| !may_hold_credentials(name))
+            {
+                faults.push(Fault::at(
+                    "/auth_config/header",
+                    "must not be a header that follows from the request or tells which call it is",
                 ));
             }
             key.zip(header).map(|(key, header)| Auth::ApiKey {

@@ -37,12 +37,16 @@ pub fn check(input: AgentInput, keeps_secrets: bool, replaces: bool) -> Result<N
     if let Some(detail) = url_fault(&input.url, USE_AUTH_TYPE) {
         fault("/url", detail);
     }
-    if input.health_path.as_ref().is_some_and(|path| {
-        !path.starts_with('/') || path.starts_with("//") || path.len() > URL_CHARS_MAX
-    }) {
+    if input
+        .health_path
+        .as_deref()
+        .is_some_and(|path| !is_path(path))
+    {
         fault(
             "/health_path",
-            format!("must begin with one / and have up to {URL_CHARS_MAX} characters"),
+            format!(
+                "must begin with one / and have up to {URL_CHARS_MAX} characters, no spaces and no \\"
+            ),
         );
     }
     if input
@@ -92,6 +96,15 @@ pub fn check(input: AgentInput, keeps_secrets: bool, replaces: bool) -> Result<N
         }),
         _ => Err(Problem::invalid(faults)),
     }
+}
+
+/// Says whether a text can be a path on the agent's host, with a query or without. What browsers and URL parsers take
+/// for a slash or pass over would lead to another host.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && !text.starts_with("//")
+        && text.len() <= URL_CHARS_MAX
+        && !text.contains(|c: char| c == '\\' || c.is_whitespace() || c.is_control())
 }
 
 pub(crate) fn name_fault(name: &str) -> Option<String> {

@@ -14,9 +14,6 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 /// What Standard Webhooks puts in front of a secret.
 const SECRET_PREFIX: &str = "whsec_";
 
-/// Headers that follow from the request itself.
-const OWN_HEADERS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
-
 /// Compiles the config of a request; `method` is the default.
 pub(super) fn compile(site: &mut Site<'_, '_, '_>, method: &'static str) -> Option<Kind> {
     let url = url(site);
@@ -93,7 +90,7 @@ fn headers(site: &mut Site<'_, '_, '_>) -> Vec<(String, Template)> {
     for name in written.keys() {
         if !is_token(name) {
             site.finding(name, "this is no header name");
-        } else if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+        } else if crate::headers::is_own(name) {
             site.finding(name, "this header follows from the request; remove it");
         }
         if let Some(value) = site.template(name) {
