@@ -39,7 +39,8 @@ impl Api {
         }
         let allow_private = self.allow_private.or(file.worker.allow_private);
         let allow_private = allow_private.unwrap_or(false);
-        let bound = parts::bind(server.clone(), auth, &process, &store, allow_private, &stop).await?;
+        let bound =
+            parts::bind(server.clone(), auth, &process, &store, allow_private, &stop).await?;
         let grpc = parts::bind_grpc(server, &process, &bound, &stop)?;
         let url = format!("http://{}", bound.address());
         if given.json {

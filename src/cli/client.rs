@@ -66,6 +66,7 @@ impl Client {
         let streams = reqwest::Client::builder()
             .connect_timeout(SILENCE_MAX)
             .read_timeout(SILENCE_MAX)
+            .default_headers(credentials(argument.api_key.as_ref())?)
             .no_proxy()
             .build()
             .context("cannot make an HTTP client")?;

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use stepwell::worker::pulse::Pulse;
 use stepwell_web::auth::{AuthOptions, JwtOptions, Required, SECRET_BYTES_MIN};
-use url::Url;
+use url::{Host, Url};
 
 use super::Mistake;
 
@@ -203,6 +203,7 @@ impl Auth {
                 let keys = match tokens.jwks_url {
                     None => None,
                     Some(url) => {
+                        warn_of_plain_http(&url);
                         let client = Pulse::new(true).context("tokens cannot be verified")?;
                         Some((url, client.client()))
                     }
@@ -220,6 +221,19 @@ impl Auth {
             jwt,
             rate_per_minute,
         }))
+    }
+}
+
+/// Whoever is between could publish keys of their own, and be anybody.
+fn warn_of_plain_http(url: &Url) {
+    let near = match url.host() {
+        Some(Host::Ipv4(v4)) => v4.is_loopback(),
+        Some(Host::Ipv6(v6)) => v6.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.scheme() == "http" && !near {
+        tracing::warn!(%url, "the issuer's keys come over plain http: whoever is between can make tokens; use https");
     }
 }
 

@@ -1,5 +1,6 @@
 //! `stepwell.toml`: the lowest layer but the defaults.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use super::{Mistake, auth, database, embedded, health, log, process, server, wor
 
 /// Read from the working directory when no file is named.
 const DEFAULT_PATH: &str = "stepwell.toml";
+const WRITABLE_BY_OTHERS: u32 = 0o002;
 
 /// The whole file. Every section and key may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -31,7 +33,7 @@ impl File {
     pub(crate) fn read(named: Option<PathBuf>) -> Result<Self, Mistake> {
         let path = match named {
             Some(path) => path,
-            None if Path::new(DEFAULT_PATH).exists() => PathBuf::from(DEFAULT_PATH),
+            None if Path::new(DEFAULT_PATH).exists() => trusted(PathBuf::from(DEFAULT_PATH))?,
             None => return Ok(Self::default()),
         };
         let text = std::fs::read_to_string(&path)
@@ -42,6 +44,27 @@ impl File {
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
+}
+
+/// Refuses a file that somebody else wrote or can write: it opens ports, and names programs to run. Whoever names it by
+/// `--config` has looked at it.
+fn trusted(path: PathBuf) -> Result<PathBuf, Mistake> {
+    let unread = |error| Mistake::new(format!("cannot read {}: {error}", path.display()));
+    let file = path.metadata().map_err(unread)?;
+    let ours = [0, nix::unistd::Uid::effective().as_raw()].contains(&file.uid());
+    if ours && file.mode() & WRITABLE_BY_OTHERS == 0 {
+        return Ok(path);
+    }
+    Err(Mistake::new(format!(
+        "{} in this directory {}; look at it, and name it by --config {} to use it all the same",
+        path.display(),
+        if ours {
+            "can be written by everybody"
+        } else {
+            "belongs to another user"
+        },
+        path.display()
+    )))
 }
 
 #[cfg(test)]

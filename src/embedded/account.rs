@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, bail};
 use nix::unistd::{Uid, User};
@@ -85,13 +84,5 @@ impl Account {
             }
         }
         Ok(None)
-    }
-}
-
-/// Makes a command run as the account. Supplementary groups are dropped with it.
-pub(crate) fn become_account(command: &mut Command, account: Option<&Account>) {
-    use std::os::unix::process::CommandExt;
-    if let Some(account) = account {
-        command.uid(account.uid).gid(account.gid);
     }
 }

@@ -1,9 +1,11 @@
 //! Finds a Postgres server's programs on this machine.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::bail;
+
+use super::account::Account;
+use super::command::command;
 
 /// Older servers lack what the schema uses.
 const MAJOR_MIN: u32 = 14;
@@ -30,30 +32,31 @@ impl Binaries {
     /// # Errors
     /// Says what was found instead and how to install what is missing.
     pub(crate) fn find(named: Option<&Path>, wanted: Option<u32>) -> anyhow::Result<Self> {
+        let account = Account::choose()?;
         let found = match named {
-            Some(directory) => match Self::at(directory) {
+            Some(directory) => match Self::at(directory, account.as_ref()) {
                 Some(binaries) => vec![binaries],
                 None => bail!(
                     "there are no programs of a Postgres server (postgres, initdb) in {}",
                     directory.display()
                 ),
             },
-            None => Self::all(),
+            None => Self::all(account.as_ref()),
         };
         choose(found, wanted)
     }
 
-    fn all() -> Vec<Self> {
+    fn all(account: Option<&Account>) -> Vec<Self> {
         let mut directories: Vec<PathBuf> = PLACES.iter().flat_map(|place| expand(place)).collect();
         directories.extend(
             std::env::var_os("PATH")
                 .iter()
                 .flat_map(std::env::split_paths),
         );
-        directories.extend(by_pg_config());
+        directories.extend(by_pg_config(account));
         let mut found: Vec<Self> = Vec::new();
         for directory in directories {
-            if let Some(binaries) = Self::at(&directory)
+            if let Some(binaries) = Self::at(&directory, account)
                 && !found.contains(&binaries)
             {
                 found.push(binaries);
@@ -63,13 +66,14 @@ impl Binaries {
     }
 
     /// A link to the server must be followed: it finds its libraries from where it lies.
-    fn at(directory: &Path) -> Option<Self> {
+    /// Whoever names the directory may not be who we are, so what lies in it is not run as root.
+    fn at(directory: &Path, account: Option<&Account>) -> Option<Self> {
         let postgres = directory.join("postgres").canonicalize().ok()?;
         let directory = postgres.parent()?.to_owned();
         if !directory.join("initdb").exists() {
             return None;
         }
-        let output = Command::new(&postgres).arg("--version").output().ok()?;
+        let output = command(&postgres, account).arg("--version").output().ok()?;
         let major = parse_major(&String::from_utf8_lossy(&output.stdout))?;
         Some(Self { directory, major })
     }
@@ -130,8 +134,11 @@ fn expand(place: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-fn by_pg_config() -> Option<PathBuf> {
-    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+fn by_pg_config(account: Option<&Account>) -> Option<PathBuf> {
+    let output = command("pg_config", account)
+        .arg("--bindir")
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     Some(PathBuf::from(text.trim()))
 }

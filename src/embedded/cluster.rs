@@ -8,8 +8,9 @@ use anyhow::{Context, bail};
 
 use super::Home;
 use super::access::Access;
-use super::account::{Account, become_account};
+use super::account::Account;
 use super::binaries::Binaries;
+use super::command::command;
 use super::home::write_secret;
 
 /// The role and the database.
@@ -95,7 +96,7 @@ impl Plan {
         if let Some(account) = account {
             account.own(&password)?;
         }
-        let mut command = Command::new(self.binaries.initdb());
+        let mut command = command(self.binaries.initdb(), account);
         command
             .arg("-D")
             .arg(&self.building)
@@ -106,35 +107,24 @@ impl Plan {
             // Thrown away at the end: only making it is hastened, not what it promises afterwards.
             command.arg("--no-sync");
         }
-        let outcome = self.run(&mut command, account, None);
+        let outcome = self.run(&mut command, None);
         std::fs::remove_file(&password).context("cannot remove the password file")?;
         outcome
     }
 
     /// Single-user mode needs neither a running server nor a client.
     fn create_database(&self, account: Option<&Account>) -> anyhow::Result<()> {
-        let mut command = Command::new(self.binaries.postgres());
+        let mut command = command(self.binaries.postgres(), account);
         command.arg("--single").arg("-D").arg(&self.building);
         // In single-user mode an error does not end the process.
         command.args(["-c", "exit_on_error=on", "postgres"]);
-        self.run(
-            &mut command,
-            account,
-            Some(&format!("create database {NAME}\n")),
-        )
+        self.run(&mut command, Some(&format!("create database {NAME}\n")))
     }
 
-    fn run(
-        &self,
-        command: &mut Command,
-        account: Option<&Account>,
-        input: Option<&str>,
-    ) -> anyhow::Result<()> {
-        become_account(command, account);
+    fn run(&self, command: &mut Command, input: Option<&str>) -> anyhow::Result<()> {
         let name = command.get_program().to_string_lossy().into_owned();
         let mut child = command
             .current_dir(&self.building)
-            .env("LC_ALL", "C")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -21,6 +21,7 @@ mod access;
 mod account;
 mod binaries;
 mod cluster;
+mod command;
 pub(crate) mod guard;
 mod home;
 mod postmaster;

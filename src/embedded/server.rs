@@ -14,6 +14,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use super::access::Access;
 use super::account::Account;
 use super::binaries::Binaries;
+use super::command::command;
 use super::{Home, postmaster, settings};
 
 /// Recovery after a crash reads back at most `max_wal_size` of log; beyond this something is wrong.
@@ -121,10 +122,11 @@ async fn launch(
     port: u16,
 ) -> anyhow::Result<(Child, ChildStdin)> {
     let log = open_log(home)?;
-    let mut command = std::process::Command::new(own_program()?);
-    command.arg("postgres-guard");
+    // As ourselves: it may have to remove what is ours.
+    let mut guarded = command(own_program()?, None);
+    guarded.arg("postgres-guard");
     if let Some(account) = account {
-        command.args([
+        guarded.args([
             "--uid",
             &account.uid.to_string(),
             "--gid",
@@ -132,9 +134,9 @@ async fn launch(
         ]);
     }
     if home.ephemeral() {
-        command.arg("--remove").arg(home.path());
+        guarded.arg("--remove").arg(home.path());
     }
-    command
+    guarded
         .arg("--")
         .arg(binaries.postgres())
         .args(settings::arguments(
@@ -148,7 +150,7 @@ async fn launch(
         .stderr(log)
         // Its own group: a terminal's Ctrl-C is for the owner, who still needs the server.
         .process_group(0);
-    let mut guard = Command::from(command)
+    let mut guard = Command::from(guarded)
         .spawn()
         .context("cannot start the guard of the private Postgres")?;
     let input = guard.stdin.take().context("the guard has no input")?;

@@ -170,6 +170,9 @@ extractor!(Token);
 /// What is shown in place of a token.
 const TOKEN: &str = "{token}";
 
+/// A token has 74 characters; one that was cut off by some still says much.
+const TOKEN_CHARS_MIN: usize = 60;
+
 /// What stands before a token in a path.
 const BEFORE_TOKENS: [&str; 2] = ["callbacks", "external"];
 
@@ -182,7 +185,7 @@ pub fn shown(req: &Request) -> Cow<'_, str> {
     if route.contains(TOKEN) {
         return format!("/{}", route.trim_matches('/')).into();
     }
-    if BEFORE_TOKENS.iter().any(|word| path.contains(word)) {
+    if BEFORE_TOKENS.iter().any(|word| path.contains(word)) || path.split('/').any(looks_like_one) {
         return masked(path).into();
     }
     path.into()
@@ -199,7 +202,18 @@ fn masked(path: &str) -> String {
     if let Some(token) = before.and_then(|before| parts.get_mut(before + 1)) {
         *token = TOKEN;
     }
+    // What was misspelt may be what stands before it.
+    for part in parts.iter_mut().filter(|part| looks_like_one(part)) {
+        *part = TOKEN;
+    }
     parts.join("/")
+}
+
+/// Says whether a part of a path is as long as a token, or nearly, and has its letters. No id is, and a name that is
+/// loses nothing but its place in a log.
+fn looks_like_one(part: &str) -> bool {
+    let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    part.len() >= TOKEN_CHARS_MIN && part.bytes().all(letters)
 }
 
 fn text(req: &Request, arg: &str) -> String {
@@ -212,6 +226,7 @@ mod tests {
 
     #[test]
     fn a_token_is_not_shown() {
+        let long = "AQGh_qbUo3V5mWDCgoC6AcQAAP____8AAAABAAAAAQAABaH-ptqsSMTHwj8WzpPBxyzabcde";
         for (path, shown) in [
             ("/api/v1/callbacks/s3cret", "/api/v1/callbacks/{token}"),
             (
@@ -224,6 +239,15 @@ mod tests {
             ),
             ("/api/v1/external/print/poll", "/api/v1/external/print/poll"),
             ("/api/v1/runs/external", "/api/v1/runs/external"),
+            (
+                &format!("/api/v1/callback/{long}"),
+                "/api/v1/callback/{token}",
+            ),
+            (
+                &format!("//callbacks//{long}"),
+                "//callbacks/{token}/{token}",
+            ),
+            (&format!("/{long}/logs"), "/{token}/logs"),
         ] {
             assert_eq!(masked(path), shown);
         }

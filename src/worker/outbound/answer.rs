@@ -10,7 +10,7 @@ use stepwell_queue::clock;
 use super::retry_after;
 
 /// Characters of an answer that are quoted in a failure.
-const QUOTE_CHARS_MAX: usize = 200;
+pub(super) const QUOTE_CHARS_MAX: usize = 200;
 
 /// An answer, read to its end.
 #[derive(Debug)]

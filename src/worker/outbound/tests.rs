@@ -6,6 +6,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use serde_json::Value;
+
+use super::answer::QUOTE_CHARS_MAX;
 use super::*;
 
 /// Serves the same raw answer to every connection; returns the URL.

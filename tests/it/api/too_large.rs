@@ -57,7 +57,9 @@ async fn send_then_read(app: &App, head: &str, body: impl IntoIterator<Item = Ve
 }
 
 fn head(path: &str, more: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{more}\r\n\r\n")
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{more}\r\n\r\n"
+    )
 }
 
 #[tokio::test]

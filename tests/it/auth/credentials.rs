@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::harness::{Agent, Reply, with_app};
+use super::{guarded, key};
+use crate::harness::process::EXIT_OK;
+use crate::harness::{Agent, Process, Reply, with_app};
 
 const TOKEN: &str = "tok-8d2f61c0-\"quoted\"";
 
@@ -140,4 +142,39 @@ async fn credentials_stand_in_no_header_of_the_request_itself() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_command_line_watches_with_its_key_and_approvers_are_named_plainly() {
+    let mut app = guarded(&[]).await;
+    app.worker();
+    let admin = key(&app, "root", "admin").await;
+    let (ann, bob) = (
+        key(&app, "ann", "operator").await,
+        key(&app, "bob", "operator").await,
+    );
+    let step =
+        json!({"name": "ask", "type": "wait", "config": {"approval": {"approvers": ["ann"]}}});
+    let api = app.api.with_key(&admin);
+    api.workflow("w", json!([step])).await;
+    let run = api.start("w", json!({})).await;
+    let server = app.api.url("/");
+    let variables = [
+        ("STEPWELL_SERVER", server.as_str()),
+        ("STEPWELL_API_KEY", admin.as_str()),
+    ];
+    let mut watch = Process::spawn("watch", &["run", "watch", &run], &variables);
+    api.reaches(&run, "waiting").await;
+    let path = format!("runs/{run}/signals/ask");
+    let yes = json!({"payload": {"choice": "approve"}});
+    app.api
+        .with_key(&bob)
+        .post(&path, yes.clone())
+        .await
+        .problem(403);
+    app.api.with_key(&ann).post(&path, yes).await.of(202);
+    let status = watch.exit().await;
+    assert_eq!(status.code(), Some(EXIT_OK), "{}", watch.log());
+    assert_eq!(api.finished(&run).await["output"]["decided_by"], "key:ann");
+    app.finish().await;
 }

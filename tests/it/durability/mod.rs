@@ -13,5 +13,6 @@ mod random;
 mod start;
 mod stopped;
 mod strange;
+mod strangers;
 mod suspects;
 mod together;

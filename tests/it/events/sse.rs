@@ -180,7 +180,8 @@ async fn a_listener_that_does_not_read_delays_nobody() {
         let id = app.api.start("w", json!({"items": items})).await;
         let path = format!("runs/{id}/events");
         let mut slow = TcpStream::connect(("127.0.0.1", app.port)).await.unwrap();
-        let head = format!("GET /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let head =
+            format!("GET /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         slow.write_all(head.as_bytes()).await.unwrap();
         let mut quick = Stream::open(&app.api, &path, None).await;
         app.api

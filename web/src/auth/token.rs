@@ -99,12 +99,16 @@ impl Verifier {
         let claims = decode::<Map<String, Value>>(token, &key, &rules)
             .map_err(|error| wrong(&why(error.kind())))?
             .claims;
+        // A list passes the library's check where one of its issuers is ours, and RFC 7519, 4.1.1, knows no lists.
+        if !claims.get("iss").is_some_and(Value::is_string) {
+            return Err(wrong("has a claim `iss` of the wrong form"));
+        }
         let subject = claims
             .get("sub")
             .and_then(Value::as_str)
             .unwrap_or_default();
         let length = subject.chars().count();
-        if !(1..=SUBJECT_CHARS_MAX).contains(&length) || subject.chars().any(char::is_control) {
+        if !(1..=SUBJECT_CHARS_MAX).contains(&length) || subject.chars().any(is_unseen) {
             return Err(wrong(
                 "has a subject that is empty, too long or not plain text",
             ));
@@ -136,6 +140,14 @@ impl Verifier {
             _ => Err(unknown()),
         }
     }
+}
+
+/// Says whether a character stands in a list or log line without being seen there, or turns others around: a name with
+/// one looks like another's. Controls, separators of lines and what Unicode calls format characters.
+fn is_unseen(c: char) -> bool {
+    let format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() || format
 }
 
 /// Returns how long a token is good from `now` on: seconds since 1970, as its `exp`.
@@ -252,6 +264,11 @@ mod tests {
             ("exp", Value::Null, "`exp`"),
             ("nbf", json!(now + 60), "not valid yet"),
             ("iss", json!("https://other"), "another issuer"),
+            ("iss", json!(["https://issuer"]), "`iss`"),
+            ("iss", json!(["https://other", "https://issuer"]), "`iss`"),
+            ("sub", json!("ad\u{202e}a"), "plain text"),
+            ("sub", json!("ada\u{200b}"), "plain text"),
+            ("sub", json!("ada\u{2028}root"), "plain text"),
             ("iss", Value::Null, "`iss`"),
             ("aud", json!("others"), "another audience"),
             ("sub", Value::Null, "sub"),

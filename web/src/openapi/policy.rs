@@ -11,6 +11,10 @@ use salvo::http::ResBody;
 use salvo::{Depot, FlowCtrl, Request, Response};
 use sha2::{Digest as _, Sha256};
 
+/// Styles that the libraries make by script: the logo of Swagger UI 5.34 and the scroll bars of ReDoc 2.5.
+const OF_LIBRARIES: &str = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w=' \
+    'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='";
+
 /// Has a page say what it may do. ReDoc searches in a worker made from a blob, and both put pictures into their styles.
 #[salvo::handler]
 pub(super) async fn policy(
@@ -31,7 +35,7 @@ pub(super) async fn policy(
     // Of what is empty as well: ReDoc makes a style element and fills it by rules.
     let styles = hashes(&page, "style") + &hash("");
     let words = format!(
-        "default-src 'self'; script-src 'self' {scripts}; style-src 'self' {styles}; \
+        "default-src 'self'; script-src 'self' {scripts}; style-src 'self' {OF_LIBRARIES} {styles}; \
          style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         scripts = hashes(&page, "script"),

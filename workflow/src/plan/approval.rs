@@ -42,7 +42,7 @@ impl Approval {
     /// Why it does not count.
     pub fn check(&self, payload: &Value, actor: &str) -> Result<(), Refusal> {
         if let Some(approvers) = &self.approvers
-            && !approvers.iter().any(|name| &**name == actor)
+            && !approvers.iter().any(|name| is_of(name, actor))
         {
             return Err(Refusal::NotAnApprover);
         }
@@ -89,6 +89,15 @@ impl Approval {
     }
 }
 
+/// Says whether an approver's name is this actor's: the whole name (`user:ann`), or that of a key or a user alone (`ann`). One
+/// with a colon is a whole name, as a user may be called like that.
+fn is_of(approver: &str, actor: &str) -> bool {
+    let bare = actor
+        .strip_prefix("key:")
+        .or_else(|| actor.strip_prefix("user:"));
+    approver == actor || !approver.contains(':') && bare == Some(approver)
+}
+
 fn unknown(fields: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let names = fields.keys().map(String::as_str);
     names.filter(|name| !["choice", "comment"].contains(name))
@@ -128,5 +137,31 @@ pub(super) fn signal_of(kind: &Kind) -> Option<(&str, bool)> {
         } => Some((signal, approval.is_some())),
         Kind::Map(map) => signal_of(&map.step.kind),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn an_approver_is_named_with_its_kind_or_without() {
+        for (approver, actor) in [
+            ("ann", "key:ann"),
+            ("ann", "user:ann"),
+            ("key:ann", "key:ann"),
+            ("anonymous", "anonymous"),
+        ] {
+            assert!(is_of(approver, actor), "{approver} {actor}");
+        }
+        for (approver, actor) in [
+            ("key:ann", "user:key:ann"),
+            ("key:ann", "user:ann"),
+            ("ann", "sql:ann"),
+            ("ann", "ann2"),
+            ("ann", "key:annx"),
+        ] {
+            assert!(!is_of(approver, actor), "{approver} {actor}");
+        }
     }
 }
