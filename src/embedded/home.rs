@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use nix::fcntl::{Flock, FlockArg};
 use rand::RngCore;
 use secrecy::SecretString;
+use stepwell_queue::clock;
 
 use super::Options;
 use super::account::Account;
@@ -19,6 +20,8 @@ const SOCKET_PATH_MAX: usize = 107;
 const SOCKET_NAME: &str = ".s.PGSQL.65535";
 /// Every temporary data directory begins so; nothing else is ever removed.
 pub(crate) const EPHEMERAL_PREFIX: &str = "stepwell-ephemeral-";
+/// A directory is held within milliseconds of being made.
+const MADE_WITHIN: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 
 /// A data directory that this process holds.
 #[derive(Debug)]
@@ -76,6 +79,51 @@ impl Home {
         }
         home.make_socket_dir(account)?;
         Ok(home)
+    }
+
+    /// Temporary directories of ours whose owner and guard were killed together, as when a container runs out of memory:
+    /// nobody else would remove them, and a server may still run in one. Dropping one removes it.
+    pub(crate) fn left_behind() -> Vec<Self> {
+        let entries = std::fs::read_dir(std::env::temp_dir())
+            .into_iter()
+            .flatten()
+            .flatten();
+        entries
+            .filter(|entry| {
+                let name = entry.file_name();
+                name.to_string_lossy().starts_with(EPHEMERAL_PREFIX)
+            })
+            .filter_map(|entry| Self::of_nobody(&entry.path()))
+            .collect()
+    }
+
+    /// Takes hold of a directory, if nobody has; not of one that somebody is only making.
+    fn of_nobody(path: &Path) -> Option<Self> {
+        let metadata = std::fs::symlink_metadata(path).ok()?;
+        let ours = metadata.uid() == nix::unistd::Uid::effective().as_raw();
+        if !metadata.is_dir() || !ours {
+            return None;
+        }
+        let lock = OpenOptions::new()
+            .write(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(path.join("lock"))
+            .ok()?;
+        let made_at = lock.metadata().ok()?.modified().ok()?;
+        if clock::host() - chrono::DateTime::<chrono::Utc>::from(made_at) < MADE_WITHIN {
+            return None;
+        }
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).ok()?;
+        Some(Self {
+            path: path.canonicalize().ok()?,
+            ephemeral: true,
+            _lock: lock,
+        })
+    }
+
+    /// Leaves it where it is.
+    pub(crate) fn keep(mut self) {
+        self.ephemeral = false;
     }
 
     fn make_socket_dir(&self, account: Option<&Account>) -> anyhow::Result<()> {

@@ -62,6 +62,13 @@ impl Private {
     /// Says what is missing or in the way, and what to do.
     pub(crate) async fn start(options: Options) -> anyhow::Result<Self> {
         let account = account::Account::choose()?;
+        for left in Home::left_behind() {
+            tracing::info!(directory = %left.path().display(), "removing what a killed process left behind");
+            if let Err(error) = postmaster::settle(&left).await {
+                tracing::warn!(error = format!("{error:#}"), "it stays for now");
+                left.keep();
+            }
+        }
         let home = Home::open(&options, account.as_ref())?;
         postmaster::settle(&home).await?;
         let binaries = binaries::Binaries::find(options.pg_bin.as_deref(), cluster::major(&home)?)?;

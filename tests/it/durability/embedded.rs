@@ -129,6 +129,41 @@ async fn ephemeral_leaves_nothing_behind() {
     assert_eq!(servers_below(&directory), Vec::<String>::new());
 }
 
+/// As when a container runs out of memory: the guard does not come to remove anything.
+#[tokio::test]
+async fn what_an_owner_and_its_guard_left_is_removed_by_the_next_start() {
+    let (_client, mut process) = up(&["--ephemeral"], None).await;
+    let directory = data_directory(&process).parent().unwrap().to_owned();
+    let line = directory.display().to_string();
+    let guards = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| {
+            let text = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+            let guards = text.contains("postgres-guard") && text.contains(&line);
+            guards.then(|| entry.file_name().to_string_lossy().parse().unwrap())
+        });
+    let guards: Vec<i32> = guards.collect();
+    assert_eq!(guards.len(), 1);
+    // Both at once: stopped first, neither sees the other's end.
+    let guard = nix::unistd::Pid::from_raw(guards[0]);
+    nix::sys::signal::kill(guard, Signal::SIGSTOP).unwrap();
+    process.kill().await;
+    nix::sys::signal::kill(guard, Signal::SIGKILL).unwrap();
+    assert!(directory.join("master.key").exists());
+    assert!(!servers_below(&directory).is_empty());
+    let lock = fs::File::options()
+        .write(true)
+        .open(directory.join("lock"))
+        .unwrap();
+    lock.set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let (_client, mut process) = up(&["--ephemeral"], None).await;
+    assert!(!directory.exists(), "{}", directory.display());
+    assert!(servers_below(&directory).is_empty());
+    process.stop().await;
+}
+
 #[tokio::test]
 async fn no_server_outlives_kill_9() {
     let directory = tempfile::tempdir().unwrap();
