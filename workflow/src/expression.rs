@@ -21,19 +21,24 @@ mod cache;
 mod json;
 mod kinds;
 mod loops;
+mod metered;
 mod operators;
 mod parse;
 mod path;
+mod pattern;
 mod scan;
 mod sentence;
 mod template;
 mod tree;
 mod variables;
+mod weigh;
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
+pub use budget::Allowance;
+pub(crate) use budget::Meter;
 pub use cache::Cache;
 pub(crate) use json::kind;
 pub(crate) use kinds::Kind;
@@ -154,6 +159,7 @@ impl Expression {
     /// # Errors
     /// A sentence that names the expression and what went wrong.
     pub fn evaluate(&self, scope: Scope<'_>) -> Result<Value, String> {
+        let _meter = Meter::begin_alone();
         self.evaluate_in(&variables::Frame::new(scope), 0)
     }
 

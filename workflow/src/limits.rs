@@ -30,6 +30,11 @@ pub const LANE_CHARS_MAX: usize = 64;
 pub const MAP_ITEMS_MAX: usize = 10_000;
 /// Bytes of one payload (input, output, body): a row that Postgres still handles well.
 pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
+/// Values in one payload: what is read takes 32 bytes for each, and an object some hundreds more, so it
+/// counts [`OBJECT_VALUES`]. A list of numbers is 16 times its text otherwise.
+pub const PAYLOAD_VALUES_MAX: usize = 1_000_000;
+/// What an object counts as, besides what is in it: it has room for eleven fields.
+pub const OBJECT_VALUES: usize = 16;
 /// Levels of lists and objects in one payload: JSON readers, ours included, refuse more than 128.
 pub const PAYLOAD_DEPTH_MAX: usize = 100;
 /// Pure steps (transform, decide, …) decided in one call of `advance`, so that a large map does
@@ -54,10 +59,18 @@ pub const EXPRESSION_TREE_DEPTH_MAX: usize = 128;
 /// Loops (`map`, `filter`, `all`, `exists`, …) inside one another in one expression: each level
 /// multiplies the work by the length of a list.
 pub const EXPRESSION_LOOPS_MAX: usize = 2;
-/// Units of work of one evaluation. A unit is a value copied, compared or looped over, or 64 bytes
-/// of text; so many take a good part of a second, in which other runs wait for the thread. A filter
-/// over the 10,000 results of a map takes about a tenth.
+/// Units of work of all expressions of one step. A unit is a value copied, compared or looped over, or
+/// 64 bytes of text that are looked through; so many take a good part of a second. A filter over the
+/// 10,000 results of a map takes about a tenth.
 pub const EXPRESSION_COST_MAX: u64 = 2_000_000;
+/// Units of work that are done in between other work, a millisecond or two: a step that needs more is
+/// left for a thread that nobody waits for.
+pub const EXPRESSION_COST_INLINE: u64 = 10_000;
+/// Bytes of a regular expression: longer ones are programs, and reading one takes time.
+pub const PATTERN_BYTES_MAX: usize = 1_000;
+/// Bytes of a compiled regular expression: one character of any script takes some tens of KiB, and
+/// `.{1,1000}` as much.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 1 << 20;
 /// Bytes of stack on which an expression is parsed: so much takes [`EXPRESSION_CHARS_MAX`]
 /// characters of the worst nesting, in a debug build too.
 pub const PARSE_STACK_BYTES: usize = 64 << 20;

@@ -24,14 +24,22 @@ impl RunState {
     pub(super) fn delay_over(&mut self, turn: &mut Turn<'_>, key: StepKey) {
         let began = self.at(key).started_at.unwrap_or(turn.now);
         let waited = (turn.now - began).num_milliseconds();
-        if let Kind::Delay(delay) = &planned(turn.plan, key).kind
-            && let Ok(due) = self.in_scope(turn, key, |scope| delay.due(scope, began))
-            && due > turn.now
-        {
-            let message = format!("the delay was not over after {waited} ms");
-            let failure = Failure::retryable("timeout", message);
-            return self.fail(turn, key, StepStatus::TimedOut, failure);
+        turn.next_step();
+        let due = match &planned(turn.plan, key).kind {
+            Kind::Delay(delay) => self.in_scope(turn, key, |scope| delay.due(scope, began)),
+            _ => Ok(began),
+        };
+        match due {
+            Err(_) if turn.is_cut_short() => {
+                self.sleep(key, Some(turn.now));
+                turn.leave_step();
+            }
+            Ok(due) if due > turn.now => {
+                let message = format!("the delay was not over after {waited} ms");
+                let failure = Failure::retryable("timeout", message);
+                self.fail(turn, key, StepStatus::TimedOut, failure);
+            }
+            _ => self.complete(turn, key, json!({ "waited_ms": waited })),
         }
-        self.complete(turn, key, json!({ "waited_ms": waited }));
     }
 }

@@ -14,7 +14,13 @@ use crate::{Failure, Plan, RunState, RunStatus, StepKey, StepStatus};
 impl RunState {
     /// Every step is over: the run completes with its output.
     pub(super) fn finish(&mut self, turn: &mut Turn<'_>) {
+        turn.next_step();
         match self.final_output(turn) {
+            Err(_) if turn.is_cut_short() => {
+                // Nothing of it is to begin any more, also where the rest was skipped.
+                self.tally = Tally::count(turn.plan, &self.steps);
+                turn.leave_end();
+            }
             Ok(output) => {
                 self.output = output;
                 self.end(turn, RunStatus::Completed, "run.completed", None);

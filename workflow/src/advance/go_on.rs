@@ -40,10 +40,16 @@ impl RunState {
 
     /// Begins a step or item, or its next attempt.
     fn start(&mut self, turn: &mut Turn<'_>, key: StepKey) {
+        turn.next_step();
+        let attempt = self.at(key).attempt;
         match self.wanted(turn, key) {
             Ok(true) => self.start_kind(turn, key),
             Ok(false) => self.skip(turn, key),
             Err(message) => self.fail_expression(turn, key, message),
+        }
+        if turn.has_left_step() {
+            self.at_mut(key).attempt = attempt;
+            return self.put_back(turn, key);
         }
         if !self.at(key).in_flight {
             turn.spend();
@@ -54,6 +60,16 @@ impl RunState {
             lanes.again.remove(&item);
             lanes.move_cursor(&self.steps[usize::from(key.step)].items);
         }
+    }
+
+    /// Makes a step ready again that was taken out and could not begin.
+    fn put_back(&mut self, turn: &Turn<'_>, key: StepKey) {
+        let is_next = |lanes: &crate::state::Lanes| Some(lanes.cursor) == key.item;
+        let lanes = self.tally.maps.get(&key.step);
+        if self.at(key).status == StepStatus::Pending && lanes.is_some_and(is_next) {
+            return;
+        }
+        self.make_ready(turn, key);
     }
 
     /// Evaluates `when`, once, before the first attempt.
@@ -184,12 +200,17 @@ impl RunState {
         })
     }
 
+    /// Fails a step whose expression failed. One that found too little of the allowance is left for
+    /// another.
     pub(super) fn fail_expression(
         &mut self,
         turn: &mut Turn<'_>,
         key: StepKey,
         message: impl Into<String>,
     ) {
+        if turn.is_cut_short() {
+            return turn.leave_step();
+        }
         let failure = Failure::fatal("expression", message);
         self.fail(turn, key, StepStatus::Failed, failure);
     }

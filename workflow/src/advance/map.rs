@@ -22,6 +22,9 @@ impl RunState {
         if self.at(key).input.is_none()
             && let Err(failure) = self.list_items(turn, key, map)
         {
+            if turn.is_cut_short() {
+                return turn.leave_step();
+            }
             return self.fail(turn, key, StepStatus::Failed, failure);
         }
         let step = self.at_mut(key);

@@ -33,6 +33,7 @@ mod tests;
 
 pub(crate) use retry::runs_anew;
 
+use crate::expression::Allowance;
 use crate::instant;
 use crate::{Effect, Event, Plan, Record, RunState, RunStatus, StepKey, Time};
 use turn::Turn;
@@ -49,20 +50,36 @@ pub struct Decision {
     /// driver would need was decided: the attempts may start at once, and the records ride along
     /// with the next commit.
     pub commit_first: bool,
-    /// Whether more pure steps are ready than one call does: call again with [`Event::Tick`].
+    /// Whether more is ready than one call does: call again with [`Event::Tick`].
     pub more: bool,
+    /// Whether the next call needs a whole [`Allowance`] for its expressions.
+    pub apart: bool,
+    /// The units that its expressions took.
+    pub spent: u64,
 }
 
 impl RunState {
     /// Takes in one event and decides what follows. An event that no longer matters (the outcome
     /// of an aborted attempt, a second cancel) decides nothing.
     pub fn advance(&mut self, plan: &Plan, event: Event, now: Time) -> Decision {
+        self.advance_within(plan, event, now, Allowance::whole())
+    }
+
+    /// The same, where all its expressions together may take so much. A step that found too little left
+    /// is as it was, and [`Decision::more`] says so.
+    pub fn advance_within(
+        &mut self,
+        plan: &Plan,
+        event: Event,
+        now: Time,
+        allowance: Allowance,
+    ) -> Decision {
         if self.status.is_terminal() {
             return Decision::default();
         }
         let now = instant::whole(now);
         self.seen = now;
-        let mut turn = Turn::new(plan, now);
+        let mut turn = Turn::new(plan, now, allowance);
         self.take_in(&mut turn, event);
         self.settle(&mut turn)
     }
@@ -168,13 +185,13 @@ impl RunState {
         if done && !self.status.is_terminal() {
             self.finish(turn);
         }
-        if !self.status.is_terminal() {
+        if !self.status.is_terminal() && !turn.owes_end() {
             self.set(self.resting());
         }
         let due = self.tally.timers.first().is_some_and(|t| t.0 <= turn.now);
         let more =
             turn.is_spent() && self.may_start() && (due || self.tally.has_startable(&self.steps));
-        turn.decide(more)
+        turn.decide(more || turn.owes_end())
     }
 
     /// Returns the status of a run that is not over.

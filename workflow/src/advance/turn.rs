@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::expression::{Allowance, Meter};
 use crate::limits::PURE_STEPS_PER_ADVANCE;
 use crate::state::name_of;
 use crate::{Decision, Effect, Plan, Record, RunState, StepKey, StepStatus, Time};
@@ -13,19 +14,67 @@ pub(super) struct Turn<'p> {
     decision: Decision,
     /// Pure steps that may still be decided.
     budget: usize,
+    /// What expressions may cost.
+    meter: Meter,
+    /// Whether the current step was left as it was, for want of allowance.
+    left_step: bool,
+    /// Whether the run is over but for its output, which wants another allowance.
+    owes_end: bool,
     /// Who asked, and the id of the request.
     asker: Option<(String, Option<String>)>,
 }
 
 impl<'p> Turn<'p> {
-    pub(super) fn new(plan: &'p Plan, now: Time) -> Self {
+    pub(super) fn new(plan: &'p Plan, now: Time, allowance: Allowance) -> Self {
+        // Without an allowance nothing that may want one is begun.
+        let apart = allowance.is_nothing();
         Self {
             plan,
             now,
-            decision: Decision::default(),
-            budget: PURE_STEPS_PER_ADVANCE,
+            decision: Decision {
+                apart,
+                ..Decision::default()
+            },
+            budget: if apart { 0 } else { PURE_STEPS_PER_ADVANCE },
+            meter: Meter::begin(allowance),
+            left_step: false,
+            owes_end: false,
             asker: None,
         }
+    }
+
+    /// What is evaluated from now on belongs together.
+    pub(super) fn next_step(&mut self) {
+        self.meter.next_step();
+        self.left_step = false;
+    }
+
+    /// Says whether an expression failed only because others had spent what it needs.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.meter.is_cut_short()
+    }
+
+    /// Leaves the current step to the next call, and all others with it.
+    pub(super) fn leave_step(&mut self) {
+        self.left_step = true;
+        self.decision.apart = true;
+        self.budget = 0;
+    }
+
+    /// Says whether the current step was left as it was.
+    pub(super) fn has_left_step(&self) -> bool {
+        self.left_step
+    }
+
+    /// Leaves the end of the run to the next call.
+    pub(super) fn leave_end(&mut self) {
+        self.leave_step();
+        self.owes_end = true;
+    }
+
+    /// Says whether the run is to be ended by the next call.
+    pub(super) fn owes_end(&self) -> bool {
+        self.owes_end
     }
 
     /// What follows is recorded as this actor's doing.
@@ -124,6 +173,8 @@ impl<'p> Turn<'p> {
         decision.touched.sort_unstable();
         decision.touched.dedup();
         decision.more = more;
+        decision.apart &= more;
+        decision.spent = self.meter.spent();
         decision
     }
 }

@@ -5,6 +5,7 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, operators};
 
 use super::loops::step_parts;
+use super::metered;
 use super::operators as ours;
 use super::path::Path;
 use super::tree::{call, charge, ident, is_ident, literal, member_of, select, take_operand, wrap};
@@ -208,23 +209,15 @@ impl Walk<'_> {
                 self.visit(target, depth + 1);
             }
         }
-        let argument_depth = depth + if self.loops > 0 { WRAPPED } else { 1 };
         for argument in &mut call.args {
-            self.visit(argument, argument_depth);
+            self.visit(argument, depth + 1);
         }
         match call.func_name.as_str() {
             operators::ADD => ours::ADD.clone_into(&mut call.func_name),
             operators::SUBSTRACT => ours::SUBTRACT.clone_into(&mut call.func_name),
             operators::MULTIPLY => ours::MULTIPLY.clone_into(&mut call.func_name),
             operators::DIVIDE => ours::DIVIDE.clone_into(&mut call.func_name),
-            "matches" if self.loops > 0 => {
-                if let Some(last) = call.args.last_mut() {
-                    wrap(ours::PATTERN, last, vec![]);
-                }
-            }
-            operators::EQUALS | operators::NOT_EQUALS | operators::IN if self.loops > 0 => {
-                call.args.iter_mut().for_each(charge);
-            }
+            _ if !is_function_of_optional => count_work(call),
             _ => {}
         }
     }
@@ -286,6 +279,11 @@ impl Walk<'_> {
             wrap(ours::TURN, first, vec![ident(&item)]);
         }
         parts.for_each(charge);
+        // One of `map` and `filter` is a literal, which the evaluator knows them by; they end with
+        // their first error.
+        if !matches!(comprehension.loop_cond.expr, Expr::Literal(_)) {
+            wrap(ours::UNLESS_SPENT, &mut comprehension.loop_cond, vec![]);
+        }
         wrap(ours::EACH, &mut comprehension.iter_range, vec![]);
     }
 
@@ -337,6 +335,18 @@ impl Walk<'_> {
     fn problem(&mut self, problem: String) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
+        }
+    }
+}
+
+/// Has the work of a function or an operator counted, where it grows with what it is given. A method's
+/// target becomes the first argument.
+fn count_work(call: &mut CallExpr) {
+    let arguments = call.args.len() + usize::from(call.target.is_some());
+    if let Some(metered) = metered::in_place_of(&call.func_name, arguments) {
+        metered.clone_into(&mut call.func_name);
+        if let Some(target) = call.target.take() {
+            call.args.insert(0, *target);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use cel::common::value::{CowVal, Val};
 use serde_json::Value;
 
-use super::json;
+use super::{budget, json};
 use crate::plan::StepNo;
 
 /// What a run keeps for its expressions.
@@ -59,12 +59,18 @@ impl Cache {
 
 impl Kept {
     fn get<'b>(&'b self, of: &Arc<Value>) -> CowVal<'b, 'b> {
-        let (made_of, value) = self.0.get_or_init(|| (Arc::clone(of), json::to_cel(of)));
-        if Arc::ptr_eq(made_of, of) {
-            CowVal::Borrowed(value.as_ref())
-        } else {
-            CowVal::Owned(json::to_cel(of))
+        if let Some((made_of, value)) = self.0.get()
+            && Arc::ptr_eq(made_of, of)
+        {
+            return CowVal::Borrowed(value.as_ref());
         }
+        let made = json::to_cel(of);
+        // What was not made to its end is not kept.
+        if self.0.get().is_some() || budget::is_spent() {
+            return CowVal::Owned(made);
+        }
+        let (_, value) = self.0.get_or_init(|| (Arc::clone(of), made));
+        CowVal::Borrowed(value.as_ref())
     }
 }
 

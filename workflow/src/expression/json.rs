@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use cel::ExecutionError;
 use cel::common::types::{
     CelBool, CelDouble, CelDuration, CelInt, CelList, CelMap, CelMapKey, CelNull, CelOptional,
     CelString, CelTimestamp, CelUInt,
@@ -9,10 +10,15 @@ use cel::common::types::{
 use cel::common::value::Val;
 use serde_json::{Map, Number, Value};
 
+use super::{sentence, weigh};
 use crate::limits::PAYLOAD_DEPTH_MAX;
 
-/// Makes a CEL value that owns everything.
+/// Makes a CEL value that owns everything; null where nothing is left to spend on it, which ends the
+/// evaluation.
 pub(super) fn to_cel(value: &Value) -> Box<dyn Val> {
+    if spend_on_making(value).is_err() {
+        return Box::new(CelNull);
+    }
     match value {
         Value::Null => Box::new(CelNull),
         Value::Bool(b) => Box::new(CelBool::from(*b)),
@@ -28,6 +34,21 @@ pub(super) fn to_cel(value: &Value) -> Box<dyn Val> {
                 .map(|(key, value)| (CelMapKey::from(key.clone()), to_cel(value)))
                 .collect();
             Box::new(CelMap::from(fields))
+        }
+    }
+}
+
+/// Spends what a value costs without those in it.
+fn spend_on_making(value: &Value) -> Result<(), ExecutionError> {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+        Value::String(text) => weigh::spend_on_bytes(text.len()),
+        Value::Array(items) => weigh::spend_on_values(items.len()),
+        Value::Object(fields) => {
+            fields
+                .keys()
+                .try_for_each(|key| weigh::spend_on_bytes(key.len()))?;
+            weigh::spend_on_values(1 + 2 * fields.len())
         }
     }
 }
@@ -48,7 +69,9 @@ pub(super) fn from_cel(value: &dyn Val, level: usize) -> Result<Value, String> {
     if level > PAYLOAD_DEPTH_MAX {
         return Err(too_deep());
     }
+    let spent = |result: Result<(), ExecutionError>| result.map_err(|e| sentence::problem(&e));
     if let Some(text) = value.downcast_ref::<CelString<'_>>() {
+        spent(weigh::spend_on_bytes(text.inner().len()))?;
         Ok(Value::String(text.inner().to_owned()))
     } else if let Some(int) = value.downcast_ref::<CelInt>() {
         Ok(Value::from(*int.inner()))
@@ -63,11 +86,17 @@ pub(super) fn from_cel(value: &dyn Val, level: usize) -> Result<Value, String> {
     } else if value.downcast_ref::<CelNull>().is_some() {
         Ok(Value::Null)
     } else if let Some(list) = value.downcast_ref::<CelList<'_>>() {
+        spent(weigh::spend_on_values(list.inner().len()))?;
         list.iter()
             .map(|item| from_cel(item.as_ref(), level + 1))
             .collect::<Result<Vec<_>, _>>()
             .map(Value::Array)
     } else if let Some(map) = value.downcast_ref::<CelMap<'_>>() {
+        let keys = map.keys();
+        spent(
+            keys.into_iter()
+                .try_for_each(|key| weigh::spend_on(key.inner())),
+        )?;
         map.iter()
             .map(|(key, value)| Ok((key_text(key), from_cel(value.as_ref(), level + 1)?)))
             .collect::<Result<std::collections::BTreeMap<_, _>, String>>()

@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use cel::common::types::{CelDouble, CelInt, CelList, CelMap, CelString, CelUInt, DYN_TYPE};
+use cel::common::types::{CelDouble, CelInt, CelList, CelMap, CelUInt, DYN_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
 
-use super::budget;
+use super::{budget, metered, weigh};
 
 /// `+ - * /` that also take an int and a double.
 pub(super) const ADD: &str = "@add";
@@ -21,8 +21,8 @@ pub(super) const TURN: &str = "@turn";
 /// `@each(x)` is what a loop over x goes through: for a map its keys in order, so that equal inputs
 /// give equal outputs.
 pub(super) const EACH: &str = "@each";
-/// `@pattern(x)` is x, and the work of compiling it as a regular expression is spent.
-pub(super) const PATTERN: &str = "@pattern";
+/// `@unless_spent(x)` is x, a condition of a loop: one whose turns fail goes on otherwise.
+pub(super) const UNLESS_SPENT: &str = "@unless_spent";
 
 /// Functions that are called as `f(x)`.
 pub(super) const FUNCTIONS: &[&str] = &[
@@ -89,12 +89,8 @@ pub(super) const TYPES: &[&str] = &[
     "uint",
 ];
 
-/// Units that compiling a regular expression costs; one with counted repetitions may be large.
-const PATTERN_UNITS: u64 = 1_000;
-const PATTERN_COUNTED_UNITS: u64 = 50_000;
-
-type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+pub(super) type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
+pub(super) type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
 /// Returns the one environment of all expressions.
 pub(super) fn environment() -> &'static Arc<Env> {
@@ -116,7 +112,8 @@ pub(super) fn environment() -> &'static Arc<Env> {
         add(COST, 1, cost);
         add(TURN, 2, turn);
         add(EACH, 1, each);
-        add(PATTERN, 1, pattern);
+        add(UNLESS_SPENT, 1, unless_spent);
+        metered::add_to(&mut env);
         Arc::new(env)
     });
     &ENVIRONMENT
@@ -137,6 +134,9 @@ fn arithmetic<'b, 'v>(operator: &'static str, args: Arguments<'b, 'v>) -> Answer
         let types = [&left, &right].map(|v| v.get_type().name().to_owned());
         ExecutionError::no_such_overload(operator, types.into())
     };
+    // What is made is as large as both.
+    weigh::spend_on(left.as_ref())?;
+    weigh::spend_on(right.as_ref())?;
     // The operand's own operator. Its result may borrow the operands, so it is copied.
     let result = match operator {
         ADD => left.as_adder().ok_or_else(unsupported)?.add(right.as_ref()),
@@ -159,7 +159,6 @@ fn arithmetic<'b, 'v>(operator: &'static str, args: Arguments<'b, 'v>) -> Answer
             other => other,
         })?
         .into_owned();
-    budget::spend(budget::weight(result.as_ref()))?;
     Ok(CowVal::Owned(result))
 }
 
@@ -167,18 +166,18 @@ fn cost<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     let value = args
         .pop()
         .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    budget::spend(budget::weight(value.as_ref()))?;
+    weigh::spend_on(value.as_ref())?;
     Ok(value)
 }
 
 fn turn<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     let [item, value] = pair(args)?;
-    budget::spend(budget::weight(item.as_ref()) + budget::weight(value.as_ref()))?;
+    weigh::spend_on(item.as_ref())?;
+    weigh::spend_on(value.as_ref())?;
     Ok(value)
 }
 
 fn each<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    // A loop whose budget is gone goes on over errors; at least no new loop begins.
     budget::spend(1)?;
     let value = args
         .pop()
@@ -186,6 +185,8 @@ fn each<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     let Some(map) = value.downcast_ref::<CelMap<'_>>() else {
         return Ok(value);
     };
+    map.keys()
+        .try_for_each(|key| weigh::spend_on(key.inner()))?;
     let mut keys: Vec<_> = map.keys().collect();
     keys.sort();
     let keys: Vec<Box<dyn Val + 'v>> = keys
@@ -195,22 +196,15 @@ fn each<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     Ok(CowVal::owned(CelList::from(keys)))
 }
 
-fn pattern<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let value = args
-        .pop()
-        .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    let counted = value
-        .downcast_ref::<CelString<'_>>()
-        .is_some_and(|text| text.inner().contains('{'));
-    budget::spend(if counted {
-        PATTERN_COUNTED_UNITS
-    } else {
-        PATTERN_UNITS
-    })?;
-    Ok(value)
+fn unless_spent<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    if budget::is_spent() {
+        return Err(budget::why());
+    }
+    args.pop()
+        .ok_or_else(ExecutionError::missing_argument_or_target)
 }
 
-fn pair<'b, 'v>(args: Arguments<'b, 'v>) -> Result<[CowVal<'b, 'v>; 2], ExecutionError> {
+pub(super) fn pair<'b, 'v>(args: Arguments<'b, 'v>) -> Result<[CowVal<'b, 'v>; 2], ExecutionError> {
     <[CowVal<'b, 'v>; 2]>::try_from(args)
         .map_err(|args| ExecutionError::invalid_argument_count(2, args.len()))
 }

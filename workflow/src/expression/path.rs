@@ -8,8 +8,8 @@ use cel::common::ast::{Expr, LiteralValue, operators};
 use serde_json::Value;
 
 use super::Use;
-use super::json;
 use super::variables::Frame;
+use super::{json, sentence, weigh};
 use crate::plan::StepNo;
 
 /// Where to start and which way to go.
@@ -114,7 +114,11 @@ impl Path {
             Root::Error(step) => Cow::Owned(frame.error(step)),
         };
         match start {
-            Cow::Borrowed(value) => self.walk(value).cloned(),
+            Cow::Borrowed(value) => {
+                let found = self.walk(value)?;
+                weigh::spend_on_json(found).map_err(|error| sentence::problem(&error))?;
+                Ok(found.clone())
+            }
             Cow::Owned(value) if self.segments.is_empty() => Ok(value),
             Cow::Owned(value) => self.walk(&value).cloned(),
         }

@@ -2,7 +2,7 @@
 
 use cel::{ExecutionError, Value};
 
-use super::budget;
+use super::{budget, metered};
 use crate::limits::EXPRESSION_COST_MAX;
 
 /// Characters of an expression that a message repeats.
@@ -49,9 +49,14 @@ pub(super) fn problem(error: &ExecutionError) -> String {
         ExecutionError::UnsupportedKeyType(key) => format!("{} cannot be a key", kind(key)),
         ExecutionError::UnexpectedType { got, want } => format!("found {got}, needed {want}"),
         ExecutionError::FunctionError { function, .. } if function == budget::SPENT => format!(
-            "it works on too much data (more than {EXPRESSION_COST_MAX} units); use a map step, or \
-             split it over several steps"
+            "it works on too much data (all expressions of a step together may take \
+             {EXPRESSION_COST_MAX} units); use a map step, or split it over several steps"
         ),
+        ExecutionError::FunctionError { function, .. } if function == budget::STOPPED => {
+            "it was stopped, as the expressions of its step took too long; use a map step, or split \
+             it over several steps"
+                .to_owned()
+        }
         ExecutionError::FunctionError { function, message } => format!("`{function}`: {message}"),
         ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
             "it divides by zero".to_owned()
@@ -71,7 +76,7 @@ pub(super) fn problem(error: &ExecutionError) -> String {
 
 /// Shows an operator as people write it.
 fn shown_operator(name: &str) -> &str {
-    match name {
+    match metered::written(name) {
         super::operators::ADD => "+",
         super::operators::SUBTRACT => "-",
         super::operators::MULTIPLY => "*",

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::scan::{self, Piece};
 use super::variables::Frame;
-use super::{Expression, Names, Scope, Use};
+use super::{Expression, Meter, Names, Scope, Use};
 use crate::limits::PAYLOAD_DEPTH_MAX;
 
 /// JSON with `${…}` in its strings. A string that is one expression keeps the expression's type;
@@ -70,7 +70,10 @@ impl Template {
     pub fn render(&self, scope: Scope<'_>) -> Result<Value, String> {
         match &self.node {
             Node::Literal(value) => Ok(value.clone()),
-            node => render(node, &Frame::new(scope), 0),
+            node => {
+                let _meter = Meter::begin_alone();
+                render(node, &Frame::new(scope), 0)
+            }
         }
     }
 }

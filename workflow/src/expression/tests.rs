@@ -469,9 +469,40 @@ fn an_evaluation_has_a_budget() {
     check("input.long.filter(x, x in input.long)", spent.clone());
     check("input.long.map(x, input.text)", spent.clone());
     check("input.long.map(x, input.text == input.text)", spent.clone());
+    // One pattern is compiled once; a new one for each turn is paid for each time.
     check(
-        "input.long.filter(x, string(x).matches('a{1,9}'))",
+        "size(input.long.filter(x, string(x).matches('^1{1,9}$')))",
+        Ok(json!(5)),
+    );
+    check(
+        "input.long.filter(x, 'a'.matches(string(x) + '{1,9}'))",
         spent.clone(),
+    );
+    // Text is paid for by what is looked through, whatever looks through it.
+    for look in [
+        "input.text.contains(string(x))",
+        "input.text.contains(input.text)",
+        "input.text.matches('y')",
+        "input.text.startsWith(input.text)",
+        "input.text.endsWith(input.text)",
+        "input.text.size() == x",
+        "size(input.text) == x",
+        "input.text < input.text",
+        "input.text >= input.text",
+        "x in [input.text]",
+        "input.text in {'a': 1}",
+        "string(input.text) == ''",
+        "size(bytes(input.text)) == x",
+    ] {
+        check(&format!("input.some.filter(x, {look})"), spent.clone());
+    }
+    check(
+        "input.some.all(x, input.text.contains('y') || true)",
+        spent.clone(),
+    );
+    check(
+        "input.long.map(x, x in {'a': 1})",
+        Ok(json!(vec![false; 20_000])),
     );
     check(
         &format!("size(input.text{})", " + input.text".repeat(60)),

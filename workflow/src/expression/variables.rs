@@ -70,13 +70,9 @@ pub(super) fn evaluate(
     let resolver = Resolver { frame, uses };
     let mut context = Context::with_env(Arc::clone(operators::environment()));
     context.set_variable_resolver(&resolver);
-    budget::begin();
     let result = cel::Value::resolve_val(tree, &context);
     if budget::is_spent() {
-        return Err(sentence::problem(&cel::ExecutionError::function_error(
-            budget::SPENT,
-            "",
-        )));
+        return Err(sentence::problem(&budget::why()));
     }
     let value = result.map_err(|error| sentence::problem(&error))?;
     json::from_cel(value.as_ref(), level)

@@ -32,7 +32,10 @@ impl Driver {
         } else {
             let blocked = run.blocked_on(&self.plan);
             assert!(
-                run.in_flight() > 0 || run.next_wake().is_some() || blocked.is_some(),
+                self.last.more
+                    || run.in_flight() > 0
+                    || run.next_wake().is_some()
+                    || blocked.is_some(),
                 "after {after} the run is stuck: {}",
                 self.shows()
             );

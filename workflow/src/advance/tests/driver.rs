@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::store::Store;
+use crate::expression::Allowance;
+use crate::limits::EXPRESSION_COST_INLINE;
 use crate::plan::Delivery;
 use crate::state::{name_of, planned};
 use crate::{
@@ -32,6 +34,8 @@ pub(super) struct Driver {
     pub(super) dead: u16,
     /// Why no run of the workflow `refused` is started.
     pub(super) refusal: Failure,
+    /// Units that are allowed before a whole allowance is asked for; `None`: all at once.
+    pub(super) units: Option<u64>,
     unsaved_records: Vec<Record>,
     unsaved_rows: BTreeSet<StepKey>,
     /// Steps that completed for good, by what was committed.
@@ -87,6 +91,7 @@ impl Driver {
             dies: Dies::Not,
             dead: 0,
             refusal: Failure::fatal("unknown_workflow", "there is no workflow `refused`"),
+            units: None,
             unsaved_records: Vec::new(),
             unsaved_rows: BTreeSet::new(),
             completed: BTreeSet::new(),
@@ -116,7 +121,9 @@ impl Driver {
     pub(super) fn feed_once(&mut self, event: Event) {
         let shown = format!("{event:?}");
         let before = self.run.status;
-        let mut decision = self.run.advance(&self.plan, event, self.now);
+        let allowance = self.allowance(&event);
+        let (plan, now) = (&self.plan, self.now);
+        let mut decision = self.run.advance_within(plan, event, now, allowance);
         self.answer(&mut decision);
         if before.is_terminal() {
             assert!(decision.records.is_empty() && decision.effects.is_empty());
@@ -160,6 +167,20 @@ impl Driver {
             return self.crash();
         }
         self.check(&shown);
+    }
+
+    fn allowance(&self, event: &Event) -> Allowance {
+        let Some(units) = self.units else {
+            return Allowance::whole();
+        };
+        if matches!(event, Event::Tick) && self.last.apart {
+            // Enough for any step, and for few of them together.
+            return match units {
+                EXPRESSION_COST_INLINE => Allowance::whole(),
+                _ => Allowance::of(20),
+            };
+        }
+        Allowance::inline(EXPRESSION_COST_INLINE - units)
     }
 
     /// Commits what is decided and not yet written.

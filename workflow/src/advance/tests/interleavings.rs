@@ -132,7 +132,7 @@ fn step() -> impl Strategy<Value = Value> {
     let undo = prop::option::weighted(0.4, ending());
     (kinds, on_error, wanted, patience, undo).prop_map(
         |(step, on_error, wanted, patience, undo)| {
-            let when = if wanted { "true" } else { "1 > 2" };
+            let when = if wanted { "[1] == [1]" } else { "1 > 2" };
             let mut step = with(step, json!({ "on_error": on_error, "when": when }));
             if let Some(undo) = undo {
                 step["compensate"] = undo;
@@ -372,8 +372,10 @@ proptest::proptest! {
     fn any_run_keeps_the_rules_and_ends(
         definition in definition(),
         happenings in prop::collection::vec(happening(), 0..60),
+        units in prop::option::of(0..12_u64),
     ) {
         let mut run = Driver::of(definition, json!({}));
+        run.units = units;
         for happening in &happenings {
             run.meets(happening);
         }

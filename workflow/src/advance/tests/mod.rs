@@ -5,6 +5,7 @@
     reason = "a test that meets the unexpected should stop, and reads better with values"
 )]
 
+mod allowances;
 mod asking;
 mod beginnings;
 mod cancels;
