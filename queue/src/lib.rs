@@ -10,6 +10,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod apart;
 pub mod appeal;
 pub mod audit;
 pub mod backend;
@@ -67,6 +68,7 @@ pub mod worker;
 pub mod workflow;
 
 pub use actor::Actor;
+pub use apart::Apart;
 pub use claim::Claimed;
 pub use commit::{Changes, Committed, Committer, Committing, End};
 pub use enqueue::Enqueued;

@@ -11,7 +11,7 @@ use stepwell_workflow::snapshot::Parent;
 use stepwell_workflow::validate::Finding;
 use stepwell_workflow::{Failure, WantedChild};
 
-use super::Driver;
+use super::{Driver, thinking};
 use crate::worker::context;
 
 /// Findings of an input check that are quoted in a failure: the first ones tell enough.
@@ -21,8 +21,12 @@ impl Driver {
     /// Checks what a child needs and makes the run that is to be; the error says why it cannot be.
     pub(crate) async fn prepare(&self, wanted: &WantedChild) -> Result<NewRun, Failure> {
         let find = || self.context.store.resolve(&wanted.workflow, wanted.version);
-        let version = sound(wanted, context::read(find).await)?;
-        self.new_run(wanted, &version)
+        let found = context::read(find).await;
+        let make = || {
+            let version = sound(wanted, found)?;
+            self.new_run(wanted, &version)
+        };
+        thinking::by_size(&wanted.input, make).await
     }
 
     fn new_run(&self, wanted: &WantedChild, version: &PlannedVersion) -> Result<NewRun, Failure> {

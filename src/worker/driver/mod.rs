@@ -16,6 +16,7 @@ mod parting;
 mod place;
 mod settling;
 mod taking;
+mod thinking;
 mod undone;
 mod waiting;
 
@@ -23,9 +24,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_queue::Claimed;
-use stepwell_queue::clock;
 use stepwell_queue::workflow::PlannedVersion;
-use stepwell_workflow::{BlockedOn, Decision, Event, Plan, RunState, WantedChild};
+use stepwell_workflow::{BlockedOn, Event, Plan, RunState, WantedChild};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -80,8 +80,12 @@ pub(crate) struct Driver {
     suspect: bool,
     /// Whether no driver has begun it in this generation.
     unbegun: bool,
-    /// Whether more pure steps are ready than one call of `advance` decides.
+    /// Whether more is ready than one call of `advance` decides.
     more: bool,
+    /// Whether that takes more than may be done in between other work.
+    apart: bool,
+    /// What its expressions have taken since others last had the thread.
+    spent: u64,
 }
 
 /// Drives a run until its end is on its way, it waits for something far, or it is no longer ours. `counted` is
@@ -145,6 +149,8 @@ impl Driver {
             suspect: claimed.deaths > 0,
             unbegun,
             more: false,
+            apart: false,
+            spent: 0,
         };
         driver.open(claimed.messages);
         driver
@@ -228,41 +234,6 @@ impl Driver {
         self.undone.must = true;
         if let Some(event) = inbox::event_of(message) {
             self.take_in(event);
-        }
-    }
-
-    /// Takes in an event and notes what was decided.
-    fn take_in(&mut self, event: Event) {
-        let decision = self.state.advance(&self.plan, event, clock::now());
-        self.note(decision);
-    }
-
-    /// Decides the pure steps that one call left, and lets others have the thread in between.
-    async fn decide_the_rest(&mut self) {
-        while std::mem::take(&mut self.more) {
-            self.take_in(Event::Tick);
-            if self.undone.touched.len() >= ROWS_PER_COMMIT {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
-    fn note(&mut self, decision: Decision) {
-        let undone = &mut self.undone;
-        undone.must |= decision.commit_first;
-        self.more |= decision.more;
-        if undone.records.is_empty() {
-            undone.records = decision.records;
-        } else {
-            undone.records.extend(decision.records);
-        }
-        undone.touched.extend(decision.touched);
-        if !decision.effects.is_empty() {
-            self.idle_ticks = 0;
-        }
-        for effect in decision.effects {
-            self.act(effect);
         }
     }
 }

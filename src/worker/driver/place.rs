@@ -7,6 +7,7 @@ use stepwell_queue::workflow::PlannedVersion;
 use stepwell_workflow::plan::OnLimit;
 use stepwell_workflow::{BlockedOn, Failure};
 
+use super::thinking;
 use crate::worker::context::{self, Context};
 
 /// What the run waits for, before it may begin.
@@ -23,7 +24,8 @@ pub(super) async fn take(
         return Ok(None);
     };
     let header = &claimed.header;
-    let key = version.plan.concurrency_key(&header.input);
+    let compute = || version.plan.concurrency_key(&header.input);
+    let key = thinking::by_size(&header.input, compute).await;
     let key =
         key.map_err(|problem| Failure::fatal("expression", format!("concurrency: {problem}")))?;
     let ask = || {

@@ -84,6 +84,8 @@ impl Driver {
             return Ok(Settled::Ended);
         }
         self.idle_ticks = 0;
+        // Others had the thread meanwhile.
+        self.spent = 0;
         self.start_what_waited();
         self.listen_if_long();
         Ok(Settled::GoesOn)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stepwell_queue::commit::StepWrite;
+use stepwell_queue::inbox::Word;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Claimed, Committed};
 use stepwell_workflow::limits::DEATHS_MAX;
@@ -10,7 +11,7 @@ use stepwell_workflow::{Failure, RunHeader, RunStatus};
 
 use super::elsewhere::add_policies;
 use super::parting::Parting;
-use super::{Driver, outright, place};
+use super::{Driver, outright, place, thinking};
 use crate::worker::context::{self, Context, Gone};
 
 /// Drives it until its last commit is on its way; `None` when that was waited for.
@@ -46,7 +47,13 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<Opti
                 None
             };
             // Boxed, as it may outlive this future.
-            let mut driver = Box::new(Driver::new(context, version, claimed, place));
+            let mut driver = if compares_much(&version, &claimed) {
+                let input = Arc::clone(&claimed.header.input);
+                let make = || Box::new(Driver::new(context, version, claimed, place));
+                Box::pin(thinking::by_size(&input, make)).await
+            } else {
+                Box::new(Driver::new(context, version, claimed, place))
+            };
             let last = driver.run().await?;
             Ok(last.map(|last| Parting::new(driver, last)))
         }
@@ -55,6 +62,13 @@ pub(super) async fn hold(context: Arc<Context>, claimed: Claimed) -> Result<Opti
             Ok(None)
         }
     }
+}
+
+/// Says whether the input is compared with a schema before the run begins.
+fn compares_much(version: &PlannedVersion, claimed: &Claimed) -> bool {
+    let mut words = claimed.messages.iter().map(|message| &message.word);
+    version.plan.input_schema.is_some()
+        && words.any(|word| matches!(word, Word::Check | Word::Retry { .. }))
 }
 
 /// `advance` ends a run whose workers keep dying. When even that breaks its driver, the run must

@@ -23,7 +23,9 @@ impl Driver {
     /// Waits for the next event and takes it in.
     pub(crate) async fn wait(&mut self) {
         self.listen();
-        match self.next_news().await {
+        let news = self.next_news().await;
+        self.spent = 0;
+        match news {
             News::Landed(landed) => self.landed.push_back(landed),
             News::Poked => self.read_inbox().await,
             News::Time => self.time_passed(),

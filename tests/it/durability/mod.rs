@@ -15,4 +15,5 @@ mod stopped;
 mod strange;
 mod strangers;
 mod suspects;
+mod thoughts;
 mod together;
