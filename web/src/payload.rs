@@ -4,7 +4,10 @@
 
 use serde_json::Value;
 use serde_json::value::RawValue;
-use stepwell_workflow::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX};
+use stepwell_workflow::limits::{
+    OBJECT_VALUES, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, PAYLOAD_VALUES_MAX,
+};
+use stepwell_workflow::payload;
 
 use crate::problem::Fault;
 
@@ -16,7 +19,7 @@ pub(crate) fn read(text: &RawValue, pointer: &str, faults: &mut Vec<Fault>) -> O
         faults.push(Fault::at(pointer, detail));
         return None;
     }
-    match serde_json::from_str(text.get()) {
+    match payload::read(text.get().as_bytes()) {
         Ok(value) => bound(&value, pointer, faults).then_some(value),
         Err(error) => {
             faults.push(Fault::at(pointer, format!("cannot be read: {error}")));
@@ -27,6 +30,13 @@ pub(crate) fn read(text: &RawValue, pointer: &str, faults: &mut Vec<Fault>) -> O
 
 /// Says whether a payload that was read is nested within the bound; if not, notes it.
 pub(crate) fn bound(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> bool {
+    if payload::holds_too_many(value) {
+        let detail = format!(
+            "holds more than {PAYLOAD_VALUES_MAX} values (an object counts as {OBJECT_VALUES})"
+        );
+        faults.push(Fault::at(pointer, detail));
+        return false;
+    }
     let within = depth(value) <= PAYLOAD_DEPTH_MAX;
     if !within {
         let detail = format!("is nested more than {PAYLOAD_DEPTH_MAX} levels deep");
@@ -74,6 +84,7 @@ mod tests {
             nested(PAYLOAD_DEPTH_MAX + 1),
             nested(500),
             nested(20_000),
+            format!("[{}1]", "1,".repeat(PAYLOAD_VALUES_MAX)),
             "1e99999999999".into(),
             r#""\ud800""#.into(),
         ] {

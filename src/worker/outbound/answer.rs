@@ -6,6 +6,7 @@ use bytes::Bytes;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 use stepwell_queue::clock;
+use stepwell_workflow::payload::{self, Unreadable};
 
 use super::retry_after;
 
@@ -47,16 +48,21 @@ impl Answer {
     }
 
     /// Returns the body as JSON where it is JSON, else as text; nothing is null.
-    pub(crate) fn value(&self) -> Value {
+    ///
+    /// # Errors
+    /// When it holds more values than a payload may.
+    pub(crate) fn value(&self) -> Result<Value, Unreadable> {
         if self.body.is_empty() {
-            return Value::Null;
+            return Ok(Value::Null);
         }
-        if self.says_json()
-            && let Ok(value) = serde_json::from_slice(&self.body)
-        {
-            return value;
+        if self.says_json() {
+            match payload::read(&self.body) {
+                Err(Unreadable::NotJson(_)) => {}
+                read => return read,
+            }
         }
-        Value::String(String::from_utf8_lossy(&self.body).into_owned())
+        let text = String::from_utf8_lossy(&self.body).into_owned();
+        Ok(Value::String(text))
     }
 
     /// Says whether the content type is JSON; one that is missing is given the benefit of the doubt.

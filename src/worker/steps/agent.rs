@@ -15,10 +15,11 @@ use serde_json::Value;
 use stepwell_queue::Error;
 use stepwell_queue::agent::{AgentTarget, Auth};
 use stepwell_queue::clock;
+use stepwell_workflow::payload::{self, Unreadable};
 use stepwell_workflow::{Attempt, Failure, Outcome, Time};
 use uuid::Uuid;
 
-use super::{AgentPolicy, Origin, Steps, failed};
+use super::{AgentPolicy, Origin, Steps, failed, reading};
 use crate::worker::context;
 use crate::worker::outbound::{Answer, Request};
 
@@ -91,7 +92,7 @@ impl Steps {
         match tokio::time::timeout(after, self.outbound.send(socket, request)).await {
             Err(_) => Outcome::TimedOut { after },
             Ok(Err(failure)) => failed(failure),
-            Ok(Ok(answer)) => match read(&target.name, &answer) {
+            Ok(Ok(answer)) => match read_in_turn(&target.name, &answer).await {
                 Ok(Read::Output(output)) => Outcome::Completed(output),
                 Ok(Read::Later) => Outcome::Detached { until },
                 Err(failure) => Outcome::Failed {
@@ -252,6 +253,10 @@ fn later(at: Time, by: Duration) -> Time {
         .unwrap_or(Time::MAX_UTC)
 }
 
+async fn read_in_turn(agent: &str, answer: &Answer) -> Result<Read, Failure> {
+    reading::by_size(answer.body.len(), || read(agent, answer)).await
+}
+
 /// Reads an agent's answer.
 fn read(agent: &str, answer: &Answer) -> Result<Read, Failure> {
     let status = answer.status;
@@ -269,14 +274,15 @@ fn read(agent: &str, answer: &Answer) -> Result<Read, Failure> {
     }
     let output: Value = match answer.body.is_empty() {
         true => Value::Null,
-        false => serde_json::from_slice(&answer.body).map_err(|e| {
-            Failure::fatal(
-                "agent_response",
-                format!(
-                    "agent `{agent}` answered {status} with a body that is not JSON ({e}){}",
-                    answer.quote()
-                ),
-            )
+        false => payload::read(&answer.body).map_err(|problem| {
+            let what = match problem {
+                Unreadable::TooMany => format!("too large a body: {problem}"),
+                Unreadable::NotJson(e) => {
+                    format!("a body that is not JSON ({e}){}", answer.quote())
+                }
+            };
+            let message = format!("agent `{agent}` answered {status} with {what}");
+            Failure::fatal("agent_response", message)
         })?,
     };
     if status == 202 && output.get("callback") == Some(&Value::Bool(true)) {

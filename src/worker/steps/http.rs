@@ -6,9 +6,10 @@ use ::http::{HeaderMap, HeaderValue, Method};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use stepwell_queue::clock;
+use stepwell_workflow::payload::Unreadable;
 use stepwell_workflow::{Attempt, Call, Failure, Outcome};
 
-use super::{Origin, Steps, failed, put};
+use super::{Origin, Steps, failed, put, reading};
 use crate::worker::outbound::{Answer, Request, signature};
 
 impl Steps {
@@ -29,7 +30,7 @@ impl Steps {
         match tokio::time::timeout(after, self.outbound.send(socket, request)).await {
             Err(_) => Outcome::TimedOut { after },
             Ok(Err(failure)) => failed(failure),
-            Ok(Ok(answer)) => match read(expected, &answer) {
+            Ok(Ok(answer)) => match read_in_turn(expected, &answer).await {
                 Ok(output) => Outcome::Completed(output),
                 Err(failure) => Outcome::Failed {
                     failure,
@@ -104,6 +105,10 @@ fn encode(body: Option<&Value>, headers: &mut HeaderMap) -> Result<Bytes, Failur
         .map_err(|e| Failure::fatal("invalid_request", e.to_string()))
 }
 
+async fn read_in_turn(expected: &[u16], answer: &Answer) -> Result<Value, Failure> {
+    reading::by_size(answer.body.len(), || read(expected, answer)).await
+}
+
 /// Reads an answer; without `expect_status`, every 2xx is well.
 fn read(expected: &[u16], answer: &Answer) -> Result<Value, Failure> {
     let status = answer.status;
@@ -112,7 +117,10 @@ fn read(expected: &[u16], answer: &Answer) -> Result<Value, Failure> {
         some => some.contains(&status),
     };
     if well {
-        return Ok(output(answer));
+        return output(answer).map_err(|problem| {
+            let message = format!("the service answered {status} with too large a body: {problem}");
+            Failure::fatal("response_too_large", message)
+        });
     }
     let hint = match status {
         300..400 => " (redirects are not followed)",
@@ -126,7 +134,7 @@ fn read(expected: &[u16], answer: &Answer) -> Result<Value, Failure> {
     })
 }
 
-fn output(answer: &Answer) -> Value {
+fn output(answer: &Answer) -> Result<Value, Unreadable> {
     let mut headers = Map::new();
     for name in answer.headers.keys() {
         let values: Vec<String> = answer
@@ -140,8 +148,8 @@ fn output(answer: &Answer) -> Value {
     let mut output = Map::new();
     output.insert("status".to_owned(), Value::from(answer.status));
     output.insert("headers".to_owned(), Value::Object(headers));
-    output.insert("body".to_owned(), answer.value());
-    Value::Object(output)
+    output.insert("body".to_owned(), answer.value()?);
+    Ok(Value::Object(output))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod agent;
 mod http;
 mod origin;
+mod reading;
 mod task;
 
 use std::any::Any;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{App, with_app};
 
 /// What some reader would break at: too deep for Postgres, for our readers, for expressions; a number
-/// and a text that are none.
+/// and a text that are none; more values than memory is set aside for.
 fn unreadable() -> Vec<String> {
     let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
     vec![
@@ -15,6 +15,7 @@ fn unreadable() -> Vec<String> {
         nested(101),
         "1e99999999999".into(),
         r#""\ud800""#.into(),
+        format!("[{}1]", "1,".repeat(1_000_000)),
     ]
 }
 

@@ -59,3 +59,39 @@ async fn what_the_database_refuses_ends_the_run_and_all_that_belongs_to_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_answer_of_too_many_values_fails_its_step() {
+    with_app(async |app| {
+        let agent = Agent::start().await;
+        let numbers = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+        let kind = || vec![("content-type", "application/json".to_owned())];
+        agent.on("/many", move |_| {
+            Reply::Raw(200, kind(), numbers(1_000_000))
+        });
+        agent.on("/some", move |_| Reply::Raw(200, kind(), numbers(999_000)));
+        app.api.agent("many", &agent.url("/many")).await;
+        app.api.agent("some", &agent.url("/some")).await;
+        let url = agent.url("/many");
+        let steps = json!([
+            {"name": "agent", "type": "agent", "on_error": "continue", "config": {"agent": "many"}},
+            {"name": "http", "type": "http", "on_error": "continue", "config": {"method": "GET", "url": url}},
+            {"name": "fits", "type": "agent", "config": {"agent": "some"}},
+            {"name": "say", "type": "transform", "config": {"value":
+                ["${steps.agent.error}", "${steps.http.error}", "${steps.fits.output[998999]}"]}},
+        ]);
+        app.api.workflow("w", steps).await;
+        let run = app.api.start("w", json!({})).await;
+        let over = app.api.finished(&run).await;
+        assert_eq!(over["status"], "completed", "{over}");
+        for (n, kind) in [(0, "agent_response"), (1, "response_too_large")] {
+            let error = &over["output"][n];
+            assert_eq!(error["type"], kind, "{error}");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains("1000000 values"), "{message}");
+        }
+        assert_eq!(over["output"][2], 1);
+        assert_eq!(agent.calls("/many").len(), 2, "it is not asked again");
+    })
+    .await;
+}
