@@ -7,6 +7,7 @@
 pub mod actor;
 pub mod agents;
 pub mod answer;
+mod apart;
 pub mod app;
 pub mod audit;
 pub mod auth;

@@ -31,6 +31,15 @@ pub const REQUESTS_MAX: usize = 1_024;
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// Requests at once on one HTTP/2 connection.
 pub const STREAMS_MAX: u32 = 256;
+/// Bytes of JSON that are checked where they are, a few milliseconds at most; what is larger is checked
+/// on a thread of its own.
+pub const CHECKED_IN_PLACE_BYTES_MAX: usize = 16 << 10;
+/// Large documents that are checked at once: more would leave nothing of the cores to others.
+pub const CHECKS_AT_ONCE: usize = 2;
+/// Large documents that wait to be checked: the last of them waits for some seconds.
+pub const CHECKS_WAITING_MAX: usize = 32;
+/// How long one of them waits for its turn: whoever asks again later loses nothing.
+pub const CHECK_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a health check waits for the database.
 pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an agent that is asked for its health may take, unless its own timeout is shorter: a

@@ -11,7 +11,15 @@ use uuid::Uuid;
 
 use super::cache::{Compiled, Head};
 use super::{PlannedVersion, Secrets};
-use crate::{Error, Store};
+use crate::{Apart, Error, Store};
+
+/// Bytes of a definition that is compiled where it is needed: a millisecond or two.
+const COMPILED_IN_PLACE_BYTES_MAX: usize = 16 << 10;
+/// Larger definitions that are compiled at once.
+const COMPILED_AT_ONCE: usize = 2;
+
+/// Everybody waits for a turn: what is stored was compiled before, and is wanted by many.
+static COMPILING: Apart = Apart::new(COMPILED_AT_ONCE, usize::MAX);
 
 impl Store {
     /// Returns a version, compiled. Versions never change, so the cache needs no invalidation. A
@@ -110,10 +118,14 @@ impl Store {
             Error::Corrupt(format!("workflow {workflow_id} version {version}: {cause}"))
         };
         // A large definition takes long enough to compile that other requests would feel it.
-        let plan = tokio::task::spawn_blocking(move || compile(&text, &secrets))
-            .await
-            .map_err(|stopped| corrupt(stopped.to_string()))?
-            .map_err(corrupt)?;
+        let bytes = text.get().len();
+        let compile = || compile(&text, &secrets);
+        let plan = if bytes <= COMPILED_IN_PLACE_BYTES_MAX {
+            compile()
+        } else {
+            COMPILING.call(compile).await
+        };
+        let plan = plan.map_err(corrupt)?;
         Ok(Some(Compiled {
             workflow_name: row.slug.into(),
             plan: Arc::new(plan),

@@ -4,6 +4,7 @@ mod agent_health;
 mod agent_in_use;
 mod agents;
 mod bodies;
+mod costly;
 mod documents;
 mod everywhere;
 mod execute;

@@ -31,5 +31,5 @@ pub(super) async fn of(
         labels: Some(BTreeMap::from([(LABEL.to_owned(), record_id.to_string())])),
         ..ExecuteInput::default()
     };
-    place::check(order, &planned, actor, "payload")
+    place::check(order, &planned, actor, "payload").await
 }

@@ -107,7 +107,7 @@ pub async fn appeal_run(
     let original = get::stored(&app, id).await?;
     let workflow = original.workflow_id.to_string();
     let planned = place::find(&app, &workflow, Some(original.version), None).await?;
-    let run = anew(original, input, &planned, &caller)?;
+    let run = anew(original, input, &planned, &caller).await?;
     let appeal = Appeal {
         id: clock::id(),
         original_run_id: id.0,

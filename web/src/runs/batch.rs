@@ -17,6 +17,7 @@ use super::wire::fresh_status;
 use crate::App;
 use crate::actor::Caller;
 use crate::answer::{Accepted, Result};
+use crate::apart;
 use crate::body::Body;
 use crate::clock::now;
 use crate::example::Example;
@@ -95,7 +96,8 @@ pub async fn create_runs(
         input_field: "input",
         signs: app.store.keeps_secrets(),
     };
-    let runs = check(wanted, &found, &occasion)?;
+    let size = wanted.iter().map(RunInput::size).sum();
+    let runs = apart::by_size(size, || check(wanted, &found, &occasion)).await??;
     let items = runs.iter().map(|run| BatchItem {
         id: run.id,
         status: fresh_status(run).as_str(),

@@ -80,7 +80,7 @@ pub async fn fork_run(
         );
         return Err(Problem::invalid(vec![Fault::at("/from_step", detail)]));
     }
-    let run = anew(original, input, &planned, &caller)?;
+    let run = anew(original, input, &planned, &caller).await?;
     let location = place::location(&run);
     let fresh = Run {
         forked_from: Some(id.0),
@@ -103,7 +103,7 @@ pub async fn fork_run(
 }
 
 /// Makes the order for a run like one that there was.
-pub(super) fn anew(
+pub(super) async fn anew(
     original: Stored,
     input: Option<Json>,
     planned: &PlannedVersion,
@@ -116,7 +116,7 @@ pub(super) fn anew(
         labels: Some(original.labels),
         ..ExecuteInput::default()
     };
-    place::check(order, planned, &caller.0, "input")
+    place::check(order, planned, &caller.0, "input").await
 }
 
 /// Tells why there is no new run.

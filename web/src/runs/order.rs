@@ -52,6 +52,15 @@ pub struct ExecuteInput {
     pub callback_url: Option<String>,
 }
 
+impl ExecuteInput {
+    /// Returns the bytes of its input.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let input = self.input.as_ref();
+        input.map_or(0, |Json(text)| text.get().len())
+    }
+}
+
 /// A run of a workflow that the body names.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -108,6 +117,13 @@ impl Example for RunInput {
 }
 
 impl RunInput {
+    /// Returns the bytes of its input.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let input = self.input.as_ref();
+        input.map_or(0, |Json(text)| text.get().len())
+    }
+
     /// Parts the workflow from what is asked of it.
     #[must_use]
     pub fn split(self) -> (String, ExecuteInput) {

@@ -12,6 +12,7 @@ use super::order::ExecuteInput;
 use super::wire::Run;
 use crate::App;
 use crate::answer::Result;
+use crate::apart;
 use crate::clock::now;
 use crate::idempotency::IdempotencyKey;
 use crate::page::parameter;
@@ -88,7 +89,7 @@ fn inactive(workflow: &str) -> Problem {
 ///
 /// # Errors
 /// 422 that lists each fault.
-pub fn check(
+pub async fn check(
     order: ExecuteInput,
     planned: &PlannedVersion,
     actor: &Actor,
@@ -102,7 +103,9 @@ pub fn check(
         signs: false,
     };
     let mut faults = Vec::new();
-    let run = order.check(Some(planned), &occasion, "", &mut faults);
+    let size = order.size();
+    let check = || order.check(Some(planned), &occasion, "", &mut faults);
+    let run = apart::by_size(size, check).await?;
     run.ok_or_else(|| Problem::invalid(faults))
 }
 
@@ -151,7 +154,9 @@ pub async fn ready(
         input_field,
         signs: app.store.keeps_secrets(),
     };
-    let run = order.check(planned.as_ref(), &occasion, "", &mut faults);
+    let size = order.size();
+    let check = || order.check(planned.as_ref(), &occasion, "", &mut faults);
+    let run = apart::by_size(size, check).await?;
     match (run, missing) {
         (Some(run), None) if faults.is_empty() => Ok(run),
         (_, Some(problem)) if faults.is_empty() => Err(problem),

@@ -7,6 +7,8 @@ use stepwell_workflow::Time;
 use super::wire::ScheduleInput;
 use crate::App;
 use crate::agents::check::name_fault;
+use crate::apart;
+use crate::json::Json;
 use crate::labels;
 use crate::problem::{Fault, Problem};
 use crate::runs::input::check_input;
@@ -20,7 +22,7 @@ const WORKFLOW_CHARS_MAX: usize = 255;
 ///
 /// # Errors
 /// 422 that lists each broken rule.
-pub async fn check(app: &App, input: ScheduleInput, now: Time) -> Result<NewSchedule, Problem> {
+pub async fn check(app: &App, mut input: ScheduleInput, now: Time) -> Result<NewSchedule, Problem> {
     let mut faults = Vec::new();
     let mut fault =
         |field: &str, detail: String| faults.push(Fault::at(format!("/{field}"), detail));
@@ -86,7 +88,13 @@ pub async fn check(app: &App, input: ScheduleInput, now: Time) -> Result<NewSche
     let mut stored = None;
     match planned {
         Some(planned) if planned.active => {
-            stored = check_input(input.input, Some(&planned), "/input", &mut faults);
+            let size = input
+                .input
+                .as_ref()
+                .map_or(0, |Json(text)| text.get().len());
+            let given = input.input.take();
+            let check = || check_input(given, Some(&planned), "/input", &mut faults);
+            stored = apart::by_size(size, check).await?;
         }
         Some(_) => faults.push(Fault::at("/workflow", "is inactive: it takes no new runs")),
         None if known && app.store.resolve(&input.workflow, None).await?.is_some() => {

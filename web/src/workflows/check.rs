@@ -13,6 +13,7 @@ use stepwell_workflow::validate::{Finding, References, references, validate};
 
 use super::slug;
 use crate::answer::Result;
+use crate::apart;
 use crate::labels;
 use crate::problem::{Fault, Kind, Problem};
 
@@ -108,6 +109,49 @@ pub async fn findings(
     document: &RawValue,
     purpose: Purpose,
 ) -> Result<std::result::Result<Checked, Vec<Finding>>> {
+    let bytes = document.get().len();
+    let Alone {
+        value,
+        own,
+        sound,
+        names,
+        mut findings,
+    } = apart::by_size(bytes, || alone(document)).await??;
+    let name = value.get("name").and_then(Value::as_str);
+    let slug = match name.map(|name| slug::choose(own.id.as_deref(), name)) {
+        Some(Ok(slug)) => Some(slug),
+        Some(Err(finding)) if purpose == Purpose::Create => {
+            findings.push(finding);
+            None
+        }
+        _ => None,
+    };
+    findings.extend(unknown(store, &names, slug.as_deref()).await?);
+    let Some(definition) = sound.filter(|_| findings.is_empty()) else {
+        return Ok(Err(findings));
+    };
+    apart::by_size(bytes, || {
+        text_of(
+            store,
+            document,
+            purpose,
+            value,
+            (own, slug, definition, names),
+        )
+    })
+    .await?
+}
+
+/// What can be said of a document without looking anything up.
+struct Alone {
+    value: Value,
+    own: Identity,
+    sound: Option<Definition>,
+    names: References,
+    findings: Vec<Finding>,
+}
+
+fn alone(document: &RawValue) -> Result<Alone> {
     let value: Value = serde_json::from_str(document.get())
         .map_err(|error| Problem::new(Kind::MalformedJson, format!("{error}.")))?;
     let mut findings = Vec::new();
@@ -128,19 +172,23 @@ pub async fn findings(
                 .map(|fault| Finding::rule(fault.pointer.unwrap_or_default(), fault.detail)),
         );
     }
-    let name = value.get("name").and_then(Value::as_str);
-    let slug = match name.map(|name| slug::choose(own.id.as_deref(), name)) {
-        Some(Ok(slug)) => Some(slug),
-        Some(Err(finding)) if purpose == Purpose::Create => {
-            findings.push(finding);
-            None
-        }
-        _ => None,
-    };
-    findings.extend(unknown(store, &names, slug.as_deref()).await?);
-    let Some(definition) = sound.filter(|_| findings.is_empty()) else {
-        return Ok(Err(findings));
-    };
+    Ok(Alone {
+        value,
+        own,
+        sound,
+        names,
+        findings,
+    })
+}
+
+/// Makes of a sound document what is stored.
+fn text_of(
+    store: &Store,
+    document: &RawValue,
+    purpose: Purpose,
+    value: Value,
+    (own, slug, definition, names): (Identity, Option<String>, Definition, References),
+) -> Result<std::result::Result<Checked, Vec<Finding>>> {
     let mut masked = value;
     let secrets = Secrets::fresh(secrets::take(&mut masked));
     if !secrets.is_empty() && !store.keeps_secrets() {
