@@ -44,6 +44,7 @@ pub mod migrate;
 pub mod new_run;
 mod notify;
 mod outbox;
+pub mod page;
 mod partition;
 pub mod place;
 mod pooler;

@@ -28,3 +28,4 @@ mod repository;
 mod resources;
 mod scenarios;
 mod sql;
+mod strangers;

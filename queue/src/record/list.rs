@@ -1,6 +1,5 @@
 //! Records, one by one and page by page.
 
-use futures::TryStreamExt as _;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use stepwell_workflow::Time;
@@ -8,10 +7,7 @@ use uuid::Uuid;
 
 use super::Record;
 use crate::run::bounds::smallest_id;
-use crate::{Error, Store};
-
-/// Bytes of payloads in one page: a page of the largest ends early, with a cursor.
-const PAGE_BYTES_MAX: usize = 16 << 20;
+use crate::{Error, Store, page};
 
 /// What records are sorted by; equals by their id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +93,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn records(&self, filter: &RecordFilter) -> Result<RecordPage, Error> {
         let (key, id) = filter.after.clone().unzip();
-        let mut rows = sqlx::query_file_as!(
+        let rows = sqlx::query_file_as!(
             Row,
             "queries/record/list.sql",
             &filter.statuses,
@@ -113,22 +109,12 @@ impl Store {
             filter.limit + 1,
         )
         .fetch(&self.pool);
-        let limit = usize::try_from(filter.limit).unwrap_or(0);
-        let mut page = RecordPage {
-            records: Vec::new(),
-            more: false,
-        };
-        let mut bytes = 0;
-        while let Some(row) = rows.try_next().await? {
-            bytes += row.payload.get().len();
-            let full = page.records.len() == limit;
-            if full || (bytes > PAGE_BYTES_MAX && !page.records.is_empty()) {
-                page.more = true;
-                break;
-            }
-            page.records.push(row.into());
-        }
-        Ok(page)
+        let size = |row: &Row| row.payload.get().len();
+        let (rows, more) = page::take(rows, filter.limit, size).await?;
+        Ok(RecordPage {
+            records: rows.into_iter().map(Into::into).collect(),
+            more,
+        })
     }
 
     /// Counts what [`Store::records`] would list, up to `most`.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::Run;
 use super::standing::{Job, run_status, standing};
 use crate::day::{self, On};
+use crate::page::length;
 use crate::{Error, Store};
 
 /// A run row with its job row, as every read of runs selects them.
@@ -42,6 +43,13 @@ pub(super) struct Row {
     pub(super) job_begun: Option<bool>,
     pub(super) job_run_at: Option<Time>,
     pub(super) job_blocked_on: Option<Json<Box<RawValue>>>,
+}
+
+impl Row {
+    /// Returns how much of a page it takes.
+    pub(super) fn bytes(&self) -> usize {
+        length(self.input.as_ref()) + length(self.output.as_ref()) + length(self.error.as_ref())
+    }
 }
 
 impl TryFrom<Row> for Run {

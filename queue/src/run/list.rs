@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Run;
 use super::bounds::smallest_id;
 use super::get::Row;
-use crate::{Error, Store};
+use crate::{Error, Store, page};
 
 /// Statuses that a run can have: who asks for all of them asks for none.
 const STATUSES: usize = 8;
@@ -86,13 +86,10 @@ impl Store {
             filter.oldest_first,
             bare,
         )
-        .fetch_all(&self.pool)
-        .await?;
-        let limit = usize::try_from(filter.limit).unwrap_or(0);
-        let more = rows.len() > limit;
+        .fetch(&self.pool);
+        let (rows, more) = page::take(rows, filter.limit, Row::bytes).await?;
         let runs = rows
             .into_iter()
-            .take(limit)
             .map(Run::try_from)
             .collect::<Result<_, _>>()?;
         Ok(RunPage { runs, more })

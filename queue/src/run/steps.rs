@@ -10,6 +10,7 @@ use stepwell_workflow::{Plan, RunStatus, StepStatus, Time};
 use uuid::Uuid;
 
 use super::standing::run_status;
+use crate::page::length;
 use crate::{Error, Store};
 
 /// Where a step stands in its run: first by the plan, then, for the items of a map, by their
@@ -106,7 +107,10 @@ impl Store {
             start.item,
             limit + 1,
         )
-        .fetch_all(&self.lookups)
+        .fetch(&self.lookups);
+        let (rows, more) = crate::page::take(rows, limit, |row| {
+            length(row.input.as_ref()) + length(row.output.as_ref()) + length(row.error.as_ref())
+        })
         .await?;
         let mut begun = Vec::with_capacity(rows.len());
         for row in rows {
@@ -150,7 +154,7 @@ impl Store {
             },
         };
         let limit = usize::try_from(limit).unwrap_or(0);
-        let mut page = page::fill(begun, start, limit, &absent);
+        let mut page = page::fill(begun, more, start, limit, &absent);
         self.add_policies(&planned.plan, &mut page.steps).await;
         Ok(Some(page))
     }

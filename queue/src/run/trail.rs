@@ -6,6 +6,7 @@ use stepwell_workflow::Time;
 use uuid::Uuid;
 
 use super::bounds::smallest_id_about;
+use crate::page::{self, length};
 use crate::{Error, Store};
 
 /// One record.
@@ -87,17 +88,17 @@ impl Store {
             smallest_id_about(run_id),
             limit + 1,
         )
-        .fetch_all(&self.pool)
+        .fetch(&self.pool);
+        let (rows, more) = page::take(rows, limit, |row| {
+            length(row.before.as_ref()) + length(row.after.as_ref()) + length(row.detail.as_ref())
+        })
         .await?;
         // Every run has its first record from the transaction that made it.
         if rows.is_empty() && (after == 0 || !self.run_exists(run_id).await?) {
             return Ok(None);
         }
-        let limit = usize::try_from(limit).unwrap_or(0);
-        let more = rows.len() > limit;
         let records = rows
             .into_iter()
-            .take(limit)
             .map(|row| TrailRecord {
                 sequence: row.sequence,
                 at: row.at,

@@ -107,11 +107,14 @@ impl Store {
         Ok(row.map(Schedule::from))
     }
 
-    /// Lists schedules.
+    /// Lists schedules, and says whether there are more.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn schedules(&self, filter: &ScheduleFilter<'_>) -> Result<Vec<Schedule>, Error> {
+    pub async fn schedules(
+        &self,
+        filter: &ScheduleFilter<'_>,
+    ) -> Result<(Vec<Schedule>, bool), Error> {
         let rows = sqlx::query_file_as!(
             Row,
             "queries/schedule/list.sql",
@@ -122,12 +125,13 @@ impl Store {
             filter.descending,
             filter.after.map(|(name, _)| name),
             filter.after.map(|(_, id)| id),
-            filter.limit,
+            filter.limit + 1,
             filter.offset,
         )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(Schedule::from).collect())
+        .fetch(&self.pool);
+        let size = |row: &Row| row.input.get().len();
+        let (rows, more) = crate::page::take(rows, filter.limit, size).await?;
+        Ok((rows.into_iter().map(Schedule::from).collect(), more))
     }
 
     /// Counts schedules, up to `at_most`.

@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use futures::TryStreamExt;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Workflow;
 use super::get::Row;
-use crate::{Error, Store};
-
-/// Bytes of definitions in one page: a page of the largest definitions ends early, with a cursor.
-const PAGE_BYTES_MAX: usize = 16 << 20;
+use crate::{Error, Store, page};
 
 /// Which workflows are listed.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +39,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn workflows(&self, filter: &WorkflowFilter) -> Result<WorkflowPage, Error> {
-        let mut rows = sqlx::query_as!(
+        let rows = sqlx::query_as!(
             Row,
             r#"select w.id, w.slug, w.name, w.description, w.status = 'active' as "active!",
                       w.labels as "labels: Json<BTreeMap<String, String>>",
@@ -69,22 +65,12 @@ impl Store {
             filter.limit + 1,
         )
         .fetch(&self.pool);
-        let limit = usize::try_from(filter.limit).unwrap_or(0);
-        let mut page = WorkflowPage {
-            workflows: Vec::new(),
-            more: false,
-        };
-        let mut bytes = 0;
-        while let Some(row) = rows.try_next().await? {
-            bytes += row.definition.get().len();
-            let full = page.workflows.len() == limit;
-            if full || (bytes > PAGE_BYTES_MAX && !page.workflows.is_empty()) {
-                page.more = true;
-                break;
-            }
-            page.workflows.push(row.into());
-        }
-        Ok(page)
+        let size = |row: &Row| row.definition.get().len();
+        let (rows, more) = page::take(rows, filter.limit, size).await?;
+        Ok(WorkflowPage {
+            workflows: rows.into_iter().map(Into::into).collect(),
+            more,
+        })
     }
 
     /// Counts what [`Store::workflows`] would list, up to `most`.

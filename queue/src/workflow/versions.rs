@@ -6,7 +6,7 @@ use stepwell_workflow::Time;
 use uuid::Uuid;
 
 use super::Version;
-use crate::{Error, Store};
+use crate::{Error, Store, page};
 
 /// One page of versions, newest first.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Store {
         before: Option<i32>,
         limit: i64,
     ) -> Result<VersionPage, Error> {
-        let mut versions: Vec<Version> = sqlx::query_as!(
+        let rows = sqlx::query_as!(
             Row,
             r#"select version, definition as "definition: Json<Box<RawValue>>", content_hash,
                       created_by, created_at
@@ -58,14 +58,10 @@ impl Store {
             before,
             limit + 1,
         )
-        .fetch_all(&self.pool)
-        .await?
-        .into_iter()
-        .map(Version::from)
-        .collect();
-        let limit = usize::try_from(limit).unwrap_or(0);
-        let more = versions.len() > limit;
-        versions.truncate(limit);
+        .fetch(&self.pool);
+        let size = |row: &Row| row.definition.get().len();
+        let (rows, more) = page::take(rows, limit, size).await?;
+        let versions = rows.into_iter().map(Version::from).collect();
         Ok(VersionPage { versions, more })
     }
 

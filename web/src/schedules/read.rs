@@ -86,10 +86,9 @@ pub async fn list_schedules(app: App, query: Query<Filter>) -> Result<Found<List
             .as_ref()
             .map(|position| (position.key.as_str(), position.id)),
         offset: page.offset.into(),
-        // One more than asked for tells whether there is a next page.
-        limit: i64::from(page.limit) + 1,
+        limit: page.limit.into(),
     };
-    let mut schedules = app.store.schedules(&filter).await?;
+    let (schedules, more) = app.store.schedules(&filter).await?;
     let total = if page.count {
         let count = app.store.count_schedules(&filter, COUNT_MAX + 1).await?;
         Some(if count > COUNT_MAX {
@@ -100,8 +99,6 @@ pub async fn list_schedules(app: App, query: Query<Filter>) -> Result<Found<List
     } else {
         None
     };
-    let more = schedules.len() > page.limit as usize;
-    schedules.truncate(page.limit as usize);
     let next_cursor = schedules.last().filter(|_| more).map(|last| {
         let key = if by_name {
             last.name.clone()

@@ -12,16 +12,17 @@ pub(super) struct Absent<'a> {
     pub(super) status: StepStatus,
 }
 
-/// Makes the page after `start` of `begun`, which holds the rows after it, at most one more than
-/// `limit` and in order, and of the plan's steps that have no row.
+/// Makes the page after `start` of `begun`, which holds the rows after it, at most `limit` and in order,
+/// and of the plan's steps that have no row. `more`: there are rows after those.
 pub(super) fn fill(
     begun: Vec<RunStep>,
+    more: bool,
     start: StepPlace,
     limit: usize,
     absent: &Absent<'_>,
 ) -> StepPage {
     // Beyond the last row read it is not known which steps have one, unless all were read.
-    let horizon = (begun.len() > limit).then(|| begun[begun.len() - 1].place);
+    let horizon = begun.last().filter(|_| more).map(|last| last.place);
     let mut missing = (0..absent.plan.forward)
         .filter_map(|n| i16::try_from(n).ok())
         .map(|step| StepPlace { step, item: -1 })
@@ -36,7 +37,7 @@ pub(super) fn fill(
         steps.push(row);
     }
     steps.extend(missing.map(|place| absent.step(place)));
-    let more = steps.len() > limit;
+    let more = more || steps.len() > limit;
     steps.truncate(limit);
     StepPage { steps, more }
 }

@@ -1,0 +1,3 @@
+//! What those who may little, or nothing, can make the server do: not much.
+
+mod pages;
