@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use salvo::oapi::{BasicType, Object};
 
 use crate::limits::PARAMETER_CHARS_MAX;
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 use crate::query::Reader;
 
 /// Labels of one workflow or run: more is data, and belongs into the input.
@@ -16,7 +16,7 @@ pub const KEY_CHARS_MAX: usize = 63;
 pub const VALUE_CHARS_MAX: usize = 255;
 
 /// Adds what is wrong with labels that stand at `pointer`.
-pub fn check(labels: &BTreeMap<String, String>, pointer: &str, faults: &mut Vec<Fault>) {
+pub fn check(labels: &BTreeMap<String, String>, pointer: &str, faults: &mut Faults) {
     if labels.len() > LABELS_MAX {
         let detail = format!(
             "has {} labels, at most {LABELS_MAX} are allowed",
@@ -25,6 +25,9 @@ pub fn check(labels: &BTreeMap<String, String>, pointer: &str, faults: &mut Vec<
         faults.push(Fault::at(pointer, detail));
     }
     for (key, value) in labels {
+        if faults.is_over() {
+            return;
+        }
         let at = || format!("{pointer}/{}", crate::body::escape(key));
         if !is_key(key) {
             let detail = format!(
@@ -71,10 +74,11 @@ fn is_key(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{LABELS_MAX, check};
+    use crate::problem::Faults;
 
     #[test]
     fn each_bad_label_is_told_with_its_place() {
-        let mut faults = Vec::new();
+        let mut faults = Faults::new();
         let labels = [
             ("a b", "x"),
             ("team/name", "ok"),
@@ -88,7 +92,7 @@ mod tests {
 
     #[test]
     fn their_number_is_bounded() {
-        let mut faults = Vec::new();
+        let mut faults = Faults::new();
         let labels = (0..=LABELS_MAX).map(|n| (n.to_string(), String::new()));
         check(&labels.collect(), "/labels", &mut faults);
         assert_eq!(faults.len(), 1);

@@ -9,10 +9,10 @@ use stepwell_workflow::limits::{
 };
 use stepwell_workflow::payload;
 
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// Reads a payload within the bounds of payloads; what is wrong is noted with its place.
-pub(crate) fn read(text: &RawValue, pointer: &str, faults: &mut Vec<Fault>) -> Option<Value> {
+pub(crate) fn read(text: &RawValue, pointer: &str, faults: &mut Faults) -> Option<Value> {
     let bytes = text.get().len();
     if bytes > PAYLOAD_BYTES_MAX {
         let detail = format!("has {bytes} bytes, at most {PAYLOAD_BYTES_MAX} are allowed");
@@ -29,7 +29,7 @@ pub(crate) fn read(text: &RawValue, pointer: &str, faults: &mut Vec<Fault>) -> O
 }
 
 /// Says whether a payload that was read is nested within the bound; if not, notes it.
-pub(crate) fn bound(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> bool {
+pub(crate) fn bound(value: &Value, pointer: &str, faults: &mut Faults) -> bool {
     if payload::holds_too_many(value) {
         let detail = format!(
             "holds more than {PAYLOAD_VALUES_MAX} values (an object counts as {OBJECT_VALUES})"
@@ -60,9 +60,9 @@ mod tests {
 
     use super::*;
 
-    fn faults(text: String) -> Vec<Fault> {
+    fn faults(text: String) -> Faults {
         let text = RawValue::from_string(text).unwrap();
-        let mut faults = Vec::new();
+        let mut faults = Faults::new();
         let value = read(&text, "/payload", &mut faults);
         assert_eq!(value.is_none(), !faults.is_empty());
         faults

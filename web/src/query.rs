@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::extract::{Take, extractor};
 use crate::limits::PARAMETER_CHARS_MAX;
-use crate::problem::{self, Fault, Kind, Problem};
+use crate::problem::{self, Fault, Faults, Kind, Problem};
 
 /// A set of query parameters that an endpoint knows.
 pub trait Parameters: Sized + Send {
@@ -77,7 +77,7 @@ fn is_utf8(query: &str) -> bool {
 pub struct Reader {
     pairs: Vec<(String, String)>,
     known: BTreeSet<&'static str>,
-    faults: Vec<Fault>,
+    faults: Faults,
 }
 
 impl Reader {
@@ -95,7 +95,7 @@ impl Reader {
                 .into_owned()
                 .collect(),
             known: BTreeSet::new(),
-            faults: Vec::new(),
+            faults: Faults::new(),
         };
         let value = T::read(&mut reader);
         let mut faults = reader.faults;
@@ -124,7 +124,7 @@ impl Reader {
     }
 
     /// Notes that a parameter cannot be used.
-    pub fn fault(&mut self, name: &str, detail: impl Into<String>) {
+    pub fn fault(&mut self, name: &str, detail: impl std::fmt::Display) {
         self.faults.push(Fault::parameter(name, detail));
     }
 

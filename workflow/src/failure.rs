@@ -1,6 +1,11 @@
 //! Why a step or a run did not complete, in the form that the API shows and the database keeps.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
+
+use crate::limits::FAILURE_CHARS_MAX;
+use crate::told::brief;
 
 /// The error of a run or a step: `{type, message, step, retryable}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,18 +25,18 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Makes a failure that trying again will not mend.
-    pub fn fatal(kind: impl Into<String>, message: impl Into<String>) -> Self {
+    /// Makes a failure that trying again will not mend. A long message is cut.
+    pub fn fatal(kind: impl Into<String>, message: impl Display) -> Self {
         Self {
             kind: kind.into(),
-            message: message.into(),
+            message: brief(message, FAILURE_CHARS_MAX),
             step: None,
             retryable: false,
         }
     }
 
     /// Makes a failure that another attempt may mend.
-    pub fn retryable(kind: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn retryable(kind: impl Into<String>, message: impl Display) -> Self {
         Self {
             retryable: true,
             ..Self::fatal(kind, message)

@@ -22,6 +22,7 @@ pub mod secrets;
 pub mod snapshot;
 pub mod state;
 pub mod status;
+pub mod told;
 pub mod validate;
 
 pub use advance::Decision;

@@ -35,6 +35,9 @@ pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 pub const PAYLOAD_VALUES_MAX: usize = 1_000_000;
 /// What an object counts as, besides what is in it: it has room for eleven fields.
 pub const OBJECT_VALUES: usize = 16;
+/// Characters of the message of a failure: a person reads it, and it goes into the audit log, where a value
+/// of megabytes that it quotes would stay for ever.
+pub const FAILURE_CHARS_MAX: usize = 4_096;
 /// Levels of lists and objects in one payload: JSON readers, ours included, refuse more than 128.
 pub const PAYLOAD_DEPTH_MAX: usize = 100;
 /// Pure steps (transform, decide, …) decided in one call of `advance`, so that a large map does

@@ -19,11 +19,12 @@ use serde_json::Value;
 use crate::expression::{Expression, Template};
 use crate::retry::RetryPolicy;
 use crate::state::{name_of, planned};
-use crate::validate::{Finding, Findings};
+use crate::told::Told;
+use crate::validate::{Finding, Findings, InputSchema};
 use crate::{StepKey, Time};
 
 pub use approval::{Approval, Refusal};
-pub(crate) use compile::compile;
+pub(crate) use compile::{compile, too_large};
 pub use concurrency::{Concurrency, OnLimit};
 
 /// The place of a step in [`Plan::steps`].
@@ -40,7 +41,7 @@ pub struct Plan {
     /// How many steps make up the workflow.
     pub forward: usize,
     pub concurrency: Option<Concurrency>,
-    pub input_schema: Option<jsonschema::Validator>,
+    pub input_schema: Option<InputSchema>,
     /// The run's output; without it, the output of the last step that completed.
     pub output: Option<Template>,
     /// From the start of the run, waits included.
@@ -247,16 +248,16 @@ impl Plan {
     /// The findings, if it is not.
     pub fn compile(definition: &crate::Definition) -> Result<Self, Findings> {
         let document = serde_json::to_value(definition)
-            .map_err(|error| Findings(vec![Finding::malformed("", error.to_string())]))?;
+            .map_err(|error| Findings(vec![Finding::malformed("", error.to_string())].into()))?;
         crate::validate::check(&document).map(|(plan, _)| plan)
     }
 
     /// Checks a run's input against the version's JSON Schema; an empty list means it fits.
     #[must_use]
-    pub fn check_input(&self, input: &Value) -> Vec<Finding> {
+    pub fn check_input(&self, input: &Value) -> Told<Finding> {
         self.input_schema
             .as_ref()
-            .map(|schema| crate::validate::violations(schema, input))
+            .map(|schema| schema.violations(input))
             .unwrap_or_default()
     }
 

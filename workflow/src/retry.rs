@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::Failure;
 use crate::limits::{ATTEMPTS_MAX, BACKOFF_MAX, RETRY_INTERVAL_MAX};
+use crate::told::Told;
 use crate::validate::Finding;
 
 /// `retry_config` of an agent and `retry` of a step.
@@ -95,9 +96,9 @@ impl RetryPolicy {
 
     /// Returns what is out of bounds, with pointers below `pointer`.
     #[must_use]
-    pub fn findings(&self, pointer: &str) -> Vec<Finding> {
+    pub fn findings(&self, pointer: &str) -> Told<Finding> {
         let longest = RETRY_INTERVAL_MAX.as_millis();
-        let mut findings = Vec::new();
+        let mut findings = Told::new();
         let mut check = |holds: bool, field: &str, detail: String| {
             if !holds {
                 findings.push(Finding::rule(format!("{pointer}/{field}"), detail));
@@ -145,15 +146,15 @@ impl RetryPolicy {
     }
 
     /// Reads a policy, and says what is wrong with it.
-    pub(crate) fn read(written: &Value, pointer: &str) -> (Option<Self>, Vec<Finding>) {
+    pub(crate) fn read(written: &Value, pointer: &str) -> (Option<Self>, Told<Finding>) {
         let Some(fields) = written.as_object() else {
-            return (None, Vec::new());
+            return (None, Told::new());
         };
         let alone = |field: &String, value: &Value| {
             let fields = [(field.clone(), value.clone())].into_iter().collect();
             serde_json::from_value::<Self>(Value::Object(fields)).is_ok()
         };
-        let mut findings = Vec::new();
+        let mut findings = Told::new();
         let mut readable = serde_json::Map::new();
         for (field, value) in fields {
             if alone(field, value) {
@@ -168,7 +169,7 @@ impl RetryPolicy {
         }
         let whole = readable.len() == fields.len();
         let policy = serde_json::from_value::<Self>(Value::Object(readable)).unwrap_or_default();
-        findings.extend(policy.findings(pointer));
+        findings.append(policy.findings(pointer));
         ((whole && findings.is_empty()).then_some(policy), findings)
     }
 }

@@ -3,19 +3,24 @@
 //! The document is what a client posts, without `id` and whatever else identifies the stored
 //! workflow: the caller takes those out first. Its shape is checked against
 //! `schema/definition.json`; what is left of it is then compiled, which finds the broken rules. Both
-//! look at every field they can still read, so that one answer names all that is wrong.
+//! look at every field they can still read, so that one answer names all that is wrong, within the
+//! bounds of [`crate::told`].
 //!
 //! Whether the agents and workflows exist that it names, the caller looks up by [`References`].
 
+mod errors;
 mod input_schema;
 mod shape;
+
+use std::fmt::Display;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::told::{DETAIL_CHARS_MAX, POINTER_CHARS_MAX, Tell, Told, brief, json_bytes};
 use crate::{Definition, Plan};
 
-pub(crate) use input_schema::{compile as compile_input_schema, violations};
+pub use input_schema::InputSchema;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,8 +36,8 @@ pub struct Finding {
 
 /// All that is wrong, never empty.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the definition has {} finding(s)", .0.len())]
-pub struct Findings(pub Vec<Finding>);
+#[error("the definition has {} finding(s)", .0.count())]
+pub struct Findings(pub Told<Finding>);
 
 /// What a definition names outside itself; the caller checks that it exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,11 +53,11 @@ pub struct References {
 /// Reads and checks a definition.
 ///
 /// # Errors
-/// Every finding, not only the first.
+/// Every finding, as far as [`Told`] goes.
 pub fn validate(document: &Value) -> Result<(Definition, References), Findings> {
     let (_, references) = check(document)?;
     let definition = serde_json::from_value(document.clone())
-        .map_err(|error| Findings(vec![Finding::malformed("", error.to_string())]))?;
+        .map_err(|error| Findings(vec![Finding::malformed("", error.to_string())].into()))?;
     Ok((definition, references))
 }
 
@@ -64,7 +69,14 @@ pub fn references(document: &Value) -> References {
 
 /// Checks a document and compiles it.
 pub(crate) fn check(document: &Value) -> Result<(Plan, References), Findings> {
+    // What is too large is not looked at any closer.
+    if let Some(finding) = crate::plan::too_large(document) {
+        return Err(Findings(vec![finding].into()));
+    }
     let mut findings = shape::findings(document);
+    if findings.is_over() {
+        return Err(Findings(findings));
+    }
     let (plan, references, broken) = crate::plan::compile(document);
     for finding in broken {
         if !findings.contains(&finding) {
@@ -79,16 +91,16 @@ pub(crate) fn check(document: &Value) -> Result<(Plan, References), Findings> {
 
 impl Finding {
     /// Makes a finding about a broken rule.
-    pub fn rule(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn rule(pointer: impl Display, detail: impl Display) -> Self {
         Self {
-            pointer: pointer.into(),
-            detail: detail.into(),
+            pointer: brief(pointer, POINTER_CHARS_MAX),
+            detail: brief(detail, DETAIL_CHARS_MAX),
             malformed: false,
         }
     }
 
     /// Makes a finding about a wrong shape.
-    pub fn malformed(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn malformed(pointer: impl Display, detail: impl Display) -> Self {
         Self {
             malformed: true,
             ..Self::rule(pointer, detail)
@@ -96,10 +108,29 @@ impl Finding {
     }
 }
 
-/// Appends a token to a JSON pointer, escaped.
+impl Tell for Finding {
+    fn bytes(&self) -> usize {
+        json_bytes(&self.pointer) + json_bytes(&self.detail) + FINDING_BYTES
+    }
+}
+
+/// Bytes of JSON around what a finding says: `{"pointer":"","detail":""},`.
+const FINDING_BYTES: usize = 32;
+
+/// Appends a token to a JSON pointer, escaped. One that is longer than is ever told grows no further:
+/// under a key of a megabyte there may be ten thousand expressions, each with its place.
 pub(crate) fn push_token(pointer: &mut String, token: &str) {
+    if pointer.len() > POINTER_CHARS_MAX * char::MAX_LEN_UTF8 {
+        return;
+    }
     pointer.push('/');
-    pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+    for letter in token.chars().take(POINTER_CHARS_MAX) {
+        match letter {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            other => pointer.push(other),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use stepwell_queue::place::Claim;
 use stepwell_queue::workflow::PlannedVersion;
 use stepwell_queue::{Actor, NewRun};
 use stepwell_workflow::snapshot::Parent;
+use stepwell_workflow::told::Told;
 use stepwell_workflow::validate::Finding;
 use stepwell_workflow::{Failure, WantedChild};
 
@@ -95,13 +96,15 @@ fn sound(
             "the workflow `{name}` is inactive; activate it and retry the run"
         ));
     }
-    match version.plan.check_input(&wanted.input).as_slice() {
-        [] => Ok(version),
-        findings => Err(misfit(name, findings)),
+    let findings = version.plan.check_input(&wanted.input);
+    if findings.is_empty() {
+        Ok(version)
+    } else {
+        Err(misfit(name, &findings))
     }
 }
 
-fn misfit(workflow: &str, findings: &[Finding]) -> Failure {
+fn misfit(workflow: &str, findings: &Told<Finding>) -> Failure {
     let mut told: Vec<String> = findings
         .iter()
         .take(FINDINGS_QUOTED)
@@ -111,7 +114,9 @@ fn misfit(workflow: &str, findings: &[Finding]) -> Failure {
         })
         .collect();
     if findings.len() > FINDINGS_QUOTED {
-        told.push(format!("and {} more", findings.len() - FINDINGS_QUOTED));
+        let more = findings.len() - FINDINGS_QUOTED;
+        let least = if findings.is_over() { "at least " } else { "" };
+        told.push(format!("and {least}{more} more"));
     }
     Failure::fatal(
         "child_input",
@@ -129,7 +134,7 @@ mod tests {
 
     fn told(pointers: &[&str]) -> String {
         let finding = |pointer: &&str| Finding::rule(*pointer, "value is not a number");
-        let findings: Vec<_> = pointers.iter().map(finding).collect();
+        let findings: Told<_> = pointers.iter().map(finding).collect();
         let message = misfit("child", &findings).message;
         let inside = message
             .split_once('(')

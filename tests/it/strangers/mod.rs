@@ -1,3 +1,4 @@
 //! What those who may little, or nothing, can make the server do: not much.
 
+mod bounded;
 mod pages;

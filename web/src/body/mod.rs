@@ -3,6 +3,7 @@
 
 pub(crate) mod none;
 mod parse;
+mod pointer;
 pub(crate) mod storable;
 
 use bytes::Bytes;

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::storable;
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 
 /// Reads JSON of a known shape.
 ///
@@ -27,7 +27,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     match serde_json::from_slice(bytes) {
         Ok(value) => {
-            let mut faults = Vec::new();
+            let mut faults = Faults::new();
             storable::json(bytes, "", &mut faults);
             if faults.is_empty() {
                 Ok(value)

@@ -4,7 +4,7 @@ use salvo::oapi::ToSchema;
 use serde::Deserialize;
 use stepwell_queue::log::Level;
 
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// Lines of one request: what a batch of a second holds; more are a second request.
 pub const LINES_MAX: usize = 1_000;
@@ -25,7 +25,7 @@ pub struct LogLineInput {
 pub fn read_lines(
     lines: Vec<LogLineInput>,
     pointer: &str,
-    faults: &mut Vec<Fault>,
+    faults: &mut Faults,
 ) -> Vec<(Level, String)> {
     if lines.len() > LINES_MAX {
         let detail = format!("takes up to {LINES_MAX} lines at a time");
@@ -34,6 +34,9 @@ pub fn read_lines(
     }
     let mut read = Vec::with_capacity(lines.len());
     for (n, line) in lines.into_iter().enumerate() {
+        if faults.is_over() {
+            break;
+        }
         let word = line.level.as_deref().unwrap_or("info");
         match Level::ALL.into_iter().find(|level| level.as_str() == word) {
             Some(level) => read.push((level, line.message)),

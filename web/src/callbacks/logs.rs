@@ -11,7 +11,7 @@ use crate::answer::{Found, Result};
 use crate::body::Body;
 use crate::example::Example;
 use crate::path;
-use crate::problem::Problem;
+use crate::problem::{Faults, Problem};
 use crate::query::{Nothing, Query};
 
 /// Lines for the log of a run.
@@ -46,7 +46,7 @@ pub async fn log_callback(
     _query: Query<Nothing>,
     body: Body<LogsInput>,
 ) -> Result<Found<Receipt>> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let lines = read_lines(body.0.lines, "/lines", &mut faults);
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));

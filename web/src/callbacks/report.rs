@@ -16,7 +16,7 @@ use crate::body::Body;
 use crate::example::Example;
 use crate::path;
 use crate::payload;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Faults, Problem};
 use crate::query::{Nothing, Query};
 
 /// What an attempt came to that its agent finished later.
@@ -82,7 +82,7 @@ pub async fn report_callback(
     _query: Query<Nothing>,
     body: Body<CallbackInput>,
 ) -> Result<Found<Receipt>> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let outcome = outcome(&body.0.status, body.0.output, body.0.error, &mut faults);
     let lines = read_lines(body.0.logs, "/logs", &mut faults);
     let Some(outcome) = outcome.filter(|_| faults.is_empty()) else {
@@ -104,7 +104,7 @@ fn outcome(
     status: &str,
     output: Value,
     error: Option<ErrorInput>,
-    faults: &mut Vec<Fault>,
+    faults: &mut Faults,
 ) -> Option<Outcome> {
     match status {
         "completed" => {

@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use stepwell_workflow::Failure;
+use stepwell_workflow::limits::FAILURE_CHARS_MAX;
 
-/// Characters of an error's message: enough for a person, and it goes into the audit log.
-const MESSAGE_CHARS_MAX: usize = 4_096;
 /// Characters of an error's type: a word.
 const TYPE_CHARS_MAX: usize = 64;
 
@@ -73,7 +72,7 @@ impl ErrorInput {
         );
         Failure {
             kind,
-            message: message.chars().take(MESSAGE_CHARS_MAX).collect(),
+            message: message.chars().take(FAILURE_CHARS_MAX).collect(),
             step: None,
             retryable,
         }

@@ -13,7 +13,7 @@ use crate::callbacks::refused;
 use crate::example::Example;
 use crate::moment::Moment;
 use crate::path;
-use crate::problem::Problem;
+use crate::problem::{Faults, Problem};
 use crate::query::{Nothing, Query};
 
 /// For how long.
@@ -60,7 +60,7 @@ pub async fn hold_external(
     _query: Query<Nothing>,
     body: MaybeBody<HeartbeatInput>,
 ) -> Result<Found<Lease>> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let lease = lease::read(body.0.lease_ms, &mut faults);
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));

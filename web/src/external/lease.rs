@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use stepwell_queue::external::{LEASE_DEFAULT, LEASE_MAX, LEASE_MIN};
 
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// Checks `lease_ms`.
-pub(super) fn read(lease_ms: Option<u64>, faults: &mut Vec<Fault>) -> Duration {
+pub(super) fn read(lease_ms: Option<u64>, faults: &mut Faults) -> Duration {
     let Some(ms) = lease_ms else {
         return LEASE_DEFAULT;
     };

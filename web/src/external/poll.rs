@@ -22,7 +22,7 @@ use crate::example::Example;
 use crate::json::Json;
 use crate::moment::Moment;
 use crate::path;
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 use crate::query::{Nothing, Query};
 use crate::runs::limits::WAIT_MS_MAX;
 
@@ -133,7 +133,7 @@ pub async fn poll_external(
     body: MaybeBody<ExternalPoll>,
 ) -> Result<Found<ExternalItems>> {
     let ask = body.0;
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let max = ask.max.unwrap_or(1);
     if !(1..=ITEMS_MAX).contains(&max) {
         faults.push(Fault::at(

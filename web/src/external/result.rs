@@ -16,7 +16,7 @@ use crate::callbacks::{ErrorInput, Receipt, refused};
 use crate::example::Example;
 use crate::path;
 use crate::payload;
-use crate::problem::Problem;
+use crate::problem::{Faults, Problem};
 use crate::query::{Nothing, Query};
 
 /// What the work came to.
@@ -68,7 +68,7 @@ pub async fn complete_external(
     _query: Query<Nothing>,
     body: MaybeBody<CompleteInput>,
 ) -> Result<Found<Receipt>> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     if !payload::bound(&body.0.output, "/output", &mut faults) {
         return Err(Problem::invalid(faults));
     }

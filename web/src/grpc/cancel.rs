@@ -6,7 +6,7 @@ use super::execution_id;
 use super::wire::{CancelExecutionRequest, Execution};
 use crate::App;
 use crate::body::storable;
-use crate::problem::Problem;
+use crate::problem::{Faults, Problem};
 use crate::runs::answer::Progress;
 use crate::runs::cancel;
 
@@ -17,7 +17,7 @@ pub(super) async fn cancel(
     actor: Actor,
 ) -> Result<Execution, Problem> {
     let id = execution_id(&asked.execution_id)?;
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     if let Some(reason) = &asked.reason {
         storable::text(reason, "/reason", &mut faults);
     }

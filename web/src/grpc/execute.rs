@@ -17,7 +17,7 @@ use crate::body::{escape, storable};
 use crate::events::run::watch;
 use crate::idempotency::IdempotencyKey;
 use crate::json::Json;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Faults, Problem};
 use crate::runs::answer::Progress;
 use crate::runs::id::RunId;
 use crate::runs::order::ExecuteInput;
@@ -95,7 +95,7 @@ fn again(stored: &stepwell_queue::new_run::Answer) -> Result<ExecutionUpdate, Pr
 
 /// Says it as REST does, so that the same checks see it: the workflow, the order, the field of the
 /// input, and what cannot be said.
-fn order(asked: ExecuteWorkflowRequest) -> (String, ExecuteInput, &'static str, Vec<Fault>) {
+fn order(asked: ExecuteWorkflowRequest) -> (String, ExecuteInput, &'static str, Faults) {
     let mut faults = unstorable(&asked);
     let (input, input_field) = match asked.payload {
         None => (None, "input"),
@@ -128,8 +128,8 @@ fn order(asked: ExecuteWorkflowRequest) -> (String, ExecuteInput, &'static str, 
 
 /// Texts that cannot be stored. JSON is for [`value`], and a queue or the key of a label has no such
 /// characters at all.
-fn unstorable(asked: &ExecuteWorkflowRequest) -> Vec<Fault> {
-    let mut faults = Vec::new();
+fn unstorable(asked: &ExecuteWorkflowRequest) -> Faults {
+    let mut faults = Faults::new();
     storable::text(&asked.workflow_id, "/workflow_id", &mut faults);
     let texts = [
         ("/dedupe_key", &asked.dedupe_key),

@@ -6,7 +6,7 @@ use super::execution_id;
 use super::wire::{Execution, RetryExecutionRequest};
 use crate::App;
 use crate::body::storable;
-use crate::problem::Problem;
+use crate::problem::{Faults, Problem};
 use crate::runs::retry::{self, RetryInput};
 
 /// Opens the next generation of an execution that did not complete.
@@ -16,7 +16,7 @@ pub(super) async fn retry(
     actor: Actor,
 ) -> Result<Execution, Problem> {
     let id = execution_id(&asked.execution_id)?;
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     if let Some(step) = &asked.from_step {
         storable::text(step, "/from_step", &mut faults);
     }

@@ -10,7 +10,7 @@ use super::{execution_id, value};
 use crate::App;
 use crate::body::storable;
 use crate::payload;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Faults, Problem};
 use crate::runs::signal;
 
 /// Sends a signal to an execution.
@@ -20,7 +20,7 @@ pub(super) async fn signal(
     actor: Actor,
 ) -> Result<Execution, Problem> {
     let id = execution_id(&asked.execution_id)?;
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     if !(1..=NAME_CHARS_MAX).contains(&asked.name.chars().count()) {
         let detail = format!("must have 1 to {NAME_CHARS_MAX} characters");
         faults.push(Fault::at("/name", detail));
@@ -35,7 +35,7 @@ pub(super) async fn signal(
 }
 
 /// Reads the payload, and says where it stood.
-fn payload(given: Option<Payload>, faults: &mut Vec<Fault>) -> (Option<Value>, &'static str) {
+fn payload(given: Option<Payload>, faults: &mut Faults) -> (Option<Value>, &'static str) {
     let (raw, at) = match given {
         None => return (Some(Value::Null), "/value"),
         Some(Payload::Value(given)) => (value::raw(given, "/value", faults), "/value"),

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use crate::body::storable;
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// The largest whole number up to which a double tells each from its neighbours.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -15,7 +15,7 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 pub(super) fn raw(
     given: prost_types::Value,
     at: &str,
-    faults: &mut Vec<Fault>,
+    faults: &mut Faults,
 ) -> Option<Box<RawValue>> {
     let Some(value) = json(given) else {
         faults.push(Fault::at(at, "holds a number that is none in JSON"));
@@ -26,7 +26,7 @@ pub(super) fn raw(
 }
 
 /// Reads JSON text, and keeps it to the letter. What is wrong goes into `faults`.
-pub(super) fn read(text: &str, at: &str, faults: &mut Vec<Fault>) -> Option<Box<RawValue>> {
+pub(super) fn read(text: &str, at: &str, faults: &mut Faults) -> Option<Box<RawValue>> {
     match serde_json::from_str::<Box<RawValue>>(text) {
         Ok(raw) => {
             storable::json(raw.get().as_bytes(), at, faults);

@@ -15,7 +15,7 @@ use crate::body::Body;
 use crate::clock::{self, now};
 use crate::etag;
 use crate::idempotency::IdempotencyKey;
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 use crate::query::{Nothing, Query};
 
 /// Makes a key.
@@ -67,7 +67,7 @@ pub async fn create_key(
 }
 
 fn check(input: &KeyInput, now: Time) -> Result<(Role, Option<Time>)> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     if !key::is_name(&input.name) {
         faults.push(Fault::at(
             "/name",

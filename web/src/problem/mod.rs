@@ -1,18 +1,22 @@
 //! Every answer that is not a success is an RFC 9457 problem. Its kind and its words are ours;
-//! the inner cause goes to the log, never to the client.
+//! the inner cause goes to the log, never to the client. What a problem says is bounded here, whoever
+//! makes it: an answer is no longer than 64 KiB.
 
 mod catch;
 mod document;
+mod fault;
 mod kind;
 
 use std::error::Error as StdError;
+use std::fmt::Display;
 
 use salvo::{Depot, Request, Response, Writer, async_trait};
 use serde::Serialize;
-use stepwell_workflow::validate::Finding;
+use stepwell_workflow::told::{DETAIL_CHARS_MAX, brief};
 
 pub use catch::{catcher, unanswered};
 pub use document::describe;
+pub use fault::{Fault, Faults};
 pub use kind::Kind;
 
 use crate::limits::RETRY_AFTER_SECONDS;
@@ -22,6 +26,9 @@ use crate::request_id::RequestId;
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
+/// Characters of the path that is repeated: a request's head may have far more.
+const INSTANCE_CHARS_MAX: usize = 1_024;
+
 const RETRY_AFTER: &str = "retry-after";
 
 /// An answer that is not a success.
@@ -29,57 +36,18 @@ const RETRY_AFTER: &str = "retry-after";
 pub struct Problem {
     kind: Kind,
     detail: String,
-    errors: Vec<Fault>,
+    errors: Faults,
     headers: Vec<(&'static str, String)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// One thing that is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// RFC 6901 pointer into the body, `""` for the whole of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pointer: Option<String>,
-    /// The query parameter, path parameter or header, where it is one of those.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<String>,
-    /// What is wrong and what to do.
-    pub detail: String,
-}
-
-impl Fault {
-    /// Says that something in the body is wrong.
-    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: Some(pointer.into()),
-            parameter: None,
-            detail: detail.into(),
-        }
-    }
-
-    /// Says that a parameter or header is wrong.
-    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: None,
-            parameter: Some(name.into()),
-            detail: detail.into(),
-        }
-    }
-}
-
-impl From<Finding> for Fault {
-    fn from(finding: Finding) -> Self {
-        Self::at(finding.pointer, finding.detail)
-    }
-}
-
 impl Problem {
     /// Makes a problem of this kind. `detail` is one sentence for a person.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, detail: impl Display) -> Self {
         Self {
             kind,
-            detail: detail.into(),
-            errors: Vec::new(),
+            detail: brief(detail, DETAIL_CHARS_MAX),
+            errors: Faults::new(),
             headers: Vec::new(),
             cause: None,
         }
@@ -87,8 +55,8 @@ impl Problem {
 
     /// Adds what is wrong, each with its place.
     #[must_use]
-    pub fn with_errors(mut self, errors: Vec<Fault>) -> Self {
-        self.errors = errors;
+    pub fn with_errors(mut self, errors: impl Into<Faults>) -> Self {
+        self.errors = errors.into();
         self
     }
 
@@ -109,18 +77,20 @@ impl Problem {
     /// Says that there is no `what` (an agent, a workflow, a run) called `name`.
     #[must_use]
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::new(Kind::NotFound, format!("There is no {what} {name:?}."))
+        Self::new(Kind::NotFound, format_args!("There is no {what} {name:?}."))
     }
 
-    /// Says that rules are broken; lists all of them.
+    /// Says that rules are broken; lists them, within bounds.
     #[must_use]
-    pub fn invalid(errors: Vec<Fault>) -> Self {
+    pub fn invalid(errors: impl Into<Faults>) -> Self {
+        let errors = errors.into();
         Self::new(Kind::Invalid, sentence(&errors)).with_errors(errors)
     }
 
-    /// Says that parameters cannot be used; lists all of them.
+    /// Says that parameters cannot be used; lists them, within bounds.
     #[must_use]
-    pub fn parameters(errors: Vec<Fault>) -> Self {
+    pub fn parameters(errors: impl Into<Faults>) -> Self {
+        let errors = errors.into();
         Self::new(Kind::InvalidParameter, sentence(&errors)).with_errors(errors)
     }
 
@@ -171,7 +141,7 @@ impl Problem {
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
             detail: &self.detail,
-            instance: path,
+            instance: &brief(path, INSTANCE_CHARS_MAX),
             request_id,
             errors: &self.errors,
         };
@@ -225,8 +195,12 @@ struct Document<'a> {
     errors: &'a [Fault],
 }
 
-fn sentence(errors: &[Fault]) -> String {
-    match errors {
+fn sentence(errors: &Faults) -> String {
+    match &**errors {
+        _ if errors.is_over() => format!(
+            "More than {} things are wrong; errors lists the first of them.",
+            errors.len()
+        ),
         [
             Fault {
                 pointer: Some(pointer),

@@ -14,7 +14,7 @@ use crate::clock::{self, now};
 use crate::idempotency::IdempotencyKey;
 use crate::made::Made as Answer;
 use crate::payload;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Faults, Kind, Problem};
 use crate::query::{Nothing, Query};
 
 /// Takes in a record.
@@ -31,7 +31,7 @@ pub async fn create_record(
     key: IdempotencyKey,
 ) -> Result<Answer<Record>> {
     let input = body.0;
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     check_word(&input.source, "/source", &mut faults);
     check_word(&input.category, "/category", &mut faults);
     let payload = input.payload.0;

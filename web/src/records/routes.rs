@@ -15,7 +15,7 @@ use crate::list::List;
 use crate::made::Made;
 use crate::onward::{OnwardById, cursor_after};
 use crate::path::Id;
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 use crate::query::{Nothing, Query};
 
 /// Binds the records of a category, from one source or from any, to a workflow.
@@ -34,7 +34,7 @@ pub async fn create_record_route(
     key: IdempotencyKey,
 ) -> Result<Made<Route>> {
     let input = body.0;
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     check_word(&input.category, "/category", &mut faults);
     if let Some(source) = &input.source {
         check_word(source, "/source", &mut faults);

@@ -10,7 +10,7 @@ use super::limits::WORD_CHARS_MAX;
 use crate::example::Example;
 use crate::json::Json;
 use crate::moment::Moment;
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// A record that comes in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -147,7 +147,7 @@ impl Example for Route {
 }
 
 /// Adds what is wrong with a category or a source.
-pub(super) fn check_word(word: &str, pointer: &str, faults: &mut Vec<Fault>) {
+pub(super) fn check_word(word: &str, pointer: &str, faults: &mut Faults) {
     if word.trim().is_empty() || word.chars().count() > WORD_CHARS_MAX {
         let detail = format!("must have 1 to {WORD_CHARS_MAX} characters, not only spaces");
         faults.push(Fault::at(pointer, detail));

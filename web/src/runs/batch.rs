@@ -22,7 +22,7 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::example::Example;
 use crate::idempotency::IdempotencyKey;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Faults, Problem};
 use crate::query::{Nothing, Query};
 
 /// Runs to be started, all or none.
@@ -71,7 +71,7 @@ impl Example for Batch {
 
 /// Starts up to 10,000 runs, all or none.
 ///
-/// The body may have up to 32 MiB. Everything that is wrong is told at once, each with its place
+/// The body may have up to 32 MiB. What is wrong is told at once, up to 100 things, each with its place
 /// (`/runs/17/input/age`): an unknown or inactive workflow as well.
 #[endpoint(
     operation_id = "create_runs",
@@ -146,10 +146,13 @@ async fn resolve(app: &App, wanted: &[RunInput]) -> Result<Targets> {
 
 /// Checks all of them; one bad run refuses all.
 fn check(wanted: Vec<RunInput>, targets: &Targets, occasion: &Occasion<'_>) -> Result<Vec<NewRun>> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let mut runs = Vec::with_capacity(wanted.len());
     let mut dedupe_keys = HashSet::new();
     for (index, run) in wanted.into_iter().enumerate() {
+        if faults.is_over() {
+            break;
+        }
         let pointer = format!("/runs/{index}");
         let (workflow, order) = run.split();
         let asked = (workflow, order.version);

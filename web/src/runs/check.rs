@@ -16,7 +16,7 @@ use super::limits::{DEDUPE_KEY_CHARS_MAX, PRIORITY_MAX, QUEUE_CHARS_MAX};
 use super::order::{ExecuteInput, is_queue};
 use crate::agents::check::{NO_MASTER_KEY, VERIFY_THE_SIGNATURE, url_fault};
 use crate::labels;
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// Who asks, and when.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ impl ExecuteInput {
         planned: Option<&PlannedVersion>,
         occasion: &Occasion<'_>,
         pointer: &str,
-        faults: &mut Vec<Fault>,
+        faults: &mut Faults,
     ) -> Option<NewRun> {
-        let known = faults.len();
+        let known = faults.found();
         let mut fault = |field: &str, detail: String| {
             faults.push(Fault::at(format!("{pointer}/{field}"), detail));
         };
@@ -99,7 +99,7 @@ impl ExecuteInput {
                 None
             })
         });
-        if faults.len() > known {
+        if faults.found() > known {
             return None;
         }
         let plain = NewRun::of(planned, input?, occasion.actor.clone());
@@ -135,12 +135,12 @@ fn claim(plan: &Plan, input: &RawValue) -> Result<Option<Claim>, String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use super::{Arc, ExecuteInput, Fault, NewRun, Occasion};
+    use super::{Arc, ExecuteInput, Faults, NewRun, Occasion};
     use crate::clock;
     use serde_json::{Value, json};
     use stepwell_queue::{Actor, PlannedVersion};
 
-    fn order(body: &Value) -> (Option<NewRun>, Vec<Fault>) {
+    fn order(body: &Value) -> (Option<NewRun>, Faults) {
         let definition = json!({
             "name": "a",
             "input_schema": {"type": "object", "properties": {"age": {"type": "integer"}}},
@@ -164,7 +164,7 @@ mod tests {
             input_field: "input",
             signs: true,
         };
-        let mut faults = Vec::new();
+        let mut faults = Faults::new();
         let order: ExecuteInput = serde_json::from_str(&body.to_string()).unwrap();
         (
             order.check(Some(&planned), &occasion, "/runs/3", &mut faults),

@@ -11,7 +11,7 @@ use crate::actor::Caller;
 use crate::answer::Result;
 use crate::body::Body;
 use crate::idempotency::IdempotencyKey;
-use crate::problem::Problem;
+use crate::problem::{Faults, Problem};
 use crate::query::Query;
 
 /// Starts a run of the workflow that the body names.
@@ -34,6 +34,6 @@ pub async fn create_run(
         workflow: &workflow,
         pointer: Some("/workflow"),
     };
-    let run = place::ready(&app, named, order, &caller.0, "input", Vec::new()).await?;
+    let run = place::ready(&app, named, order, &caller.0, "input", Faults::new()).await?;
     place::place(&app, run, &key, query.0).await
 }

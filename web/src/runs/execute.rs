@@ -12,7 +12,7 @@ use crate::answer::Result;
 use crate::body::MaybeBody;
 use crate::idempotency::IdempotencyKey;
 use crate::path::NameOrId;
-use crate::problem::Problem;
+use crate::problem::{Faults, Problem};
 use crate::query::Query;
 
 /// Starts a run of a workflow. The body may be left out.
@@ -32,6 +32,6 @@ pub async fn execute_workflow(
         workflow: &id.0,
         pointer: None,
     };
-    let run = place::ready(&app, named, body.0, &caller.0, "input", Vec::new()).await?;
+    let run = place::ready(&app, named, body.0, &caller.0, "input", Faults::new()).await?;
     place::place(&app, run, &key, query.0).await
 }

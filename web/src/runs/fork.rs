@@ -19,7 +19,7 @@ use crate::body::MaybeBody;
 use crate::example::Example;
 use crate::idempotency::IdempotencyKey;
 use crate::json::{Json, given};
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 use crate::query::{Nothing, Query};
 
 /// What a new run does otherwise than the one that it is forked from.
@@ -133,7 +133,7 @@ pub(super) fn refused(forked: Forked, id: RunId) -> Problem {
                 );
                 Fault::at("/version", detail)
             });
-            Problem::invalid(faults.collect())
+            Problem::invalid(faults.collect::<Faults>())
         }
         Forked::Created | Forked::Replayed(_) => {
             Problem::internal("a run that was made is told as refused")

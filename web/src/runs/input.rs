@@ -8,14 +8,14 @@ use stepwell_queue::PlannedVersion;
 
 use crate::json::Json;
 use crate::payload;
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// Checks an input against the bounds of payloads and, where the version is known, its schema.
 pub(crate) fn check_input(
     input: Option<Json>,
     planned: Option<&PlannedVersion>,
     pointer: &str,
-    faults: &mut Vec<Fault>,
+    faults: &mut Faults,
 ) -> Option<Arc<RawValue>> {
     let text = match input {
         Some(Json(text)) => text,

@@ -16,7 +16,7 @@ use crate::apart;
 use crate::clock::now;
 use crate::idempotency::IdempotencyKey;
 use crate::page::parameter;
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 use crate::query::{Parameters, Reader};
 
 /// How long the client waits for the end of the run.
@@ -55,7 +55,7 @@ pub async fn find(
 ) -> Result<PlannedVersion> {
     let at = |detail: &str| {
         let faults = pointer.map(|pointer| Fault::at(pointer, detail));
-        faults.into_iter().collect()
+        faults.into_iter().collect::<Faults>()
     };
     let Some(planned) = app.store.resolve(workflow, version).await? else {
         if version.is_some() && app.store.resolve(workflow, None).await?.is_some() {
@@ -102,7 +102,7 @@ pub async fn check(
         // These orders have no callback.
         signs: false,
     };
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let size = order.size();
     let check = || order.check(Some(planned), &occasion, "", &mut faults);
     let run = apart::by_size(size, check).await?;
@@ -130,11 +130,11 @@ pub async fn ready(
     order: ExecuteInput,
     actor: &Actor,
     input_field: &'static str,
-    mut faults: Vec<Fault>,
+    mut faults: Faults,
 ) -> Result<NewRun> {
     let told = |fault: &Fault| fault.pointer.is_some() && fault.pointer.as_deref() == named.pointer;
     let found = if faults.iter().any(told) {
-        Err(Problem::invalid(Vec::new()))
+        Err(Problem::invalid(Faults::new()))
     } else {
         find(app, named.workflow, order.version, named.pointer).await
     };
@@ -162,8 +162,8 @@ pub async fn ready(
         (_, Some(problem)) if faults.is_empty() => Err(problem),
         (_, missing) => {
             let missing = missing.iter().flat_map(Problem::errors);
-            let mut all: Vec<_> = missing.cloned().collect();
-            all.append(&mut faults);
+            let mut all: Faults = missing.cloned().collect();
+            all.append(faults);
             Err(Problem::invalid(all))
         }
     }

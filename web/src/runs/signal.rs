@@ -19,7 +19,7 @@ use crate::body::MaybeBody;
 use crate::example::Example;
 use crate::path;
 use crate::payload;
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 use crate::query::{Nothing, Query};
 
 /// What a signal carries.
@@ -75,7 +75,7 @@ pub(crate) async fn signal(
     (payload, at): (Value, &str),
     actor: Actor,
 ) -> Result<Run> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     if !payload::bound(&payload, at, &mut faults) {
         return Err(Problem::invalid(faults));
     }
@@ -109,7 +109,7 @@ async fn check_answer(
                 let faults = findings
                     .into_iter()
                     .map(|finding| Fault::at(format!("{at}{}", finding.pointer), finding.detail));
-                Problem::invalid(faults.collect())
+                Problem::invalid(faults.collect::<Faults>())
             }
         })
 }

@@ -16,7 +16,7 @@ use crate::body::Body;
 use crate::example::Example;
 use crate::idempotency::IdempotencyKey;
 use crate::json::{Json, given};
-use crate::problem::Problem;
+use crate::problem::{Faults, Problem};
 use crate::query::{Nothing, Query};
 
 /// Which workflow is to run, and on what.
@@ -76,7 +76,7 @@ pub async fn trigger_workflow(
         input: body.0.payload,
         ..ExecuteInput::default()
     };
-    let mut run = place::ready(&app, named, order, &caller.0, "payload", Vec::new()).await?;
+    let mut run = place::ready(&app, named, order, &caller.0, "payload", Faults::new()).await?;
     let body = Triggered {
         run_id: run.id,
         status: "triggered",

@@ -10,7 +10,7 @@ use crate::agents::check::name_fault;
 use crate::apart;
 use crate::json::Json;
 use crate::labels;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Faults, Problem};
 use crate::runs::input::check_input;
 use crate::runs::limits::{PRIORITY_MAX, QUEUE_CHARS_MAX};
 use crate::runs::order::is_queue;
@@ -23,7 +23,7 @@ const WORKFLOW_CHARS_MAX: usize = 255;
 /// # Errors
 /// 422 that lists each broken rule.
 pub async fn check(app: &App, mut input: ScheduleInput, now: Time) -> Result<NewSchedule, Problem> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let mut fault =
         |field: &str, detail: String| faults.push(Fault::at(format!("/{field}"), detail));
     if let Some(detail) = name_fault(&input.name) {

@@ -7,7 +7,7 @@ use stepwell_queue::subscription::{
 use super::wire::SubscriptionInput;
 use crate::agents::check::{NO_MASTER_KEY, VERIFY_THE_SIGNATURE, url_fault};
 use crate::agents::wire::MASK;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Faults, Problem};
 
 /// Characters of a name: it stands in lists and log lines.
 const NAME_CHARS_MAX: usize = 100;
@@ -26,7 +26,7 @@ pub fn check(
     keeps_secrets: bool,
     replaces: bool,
 ) -> Result<NewSubscription, Problem> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let mut fault = |pointer: &str, detail: String| faults.push(Fault::at(pointer, detail));
     let fits = |text: &str, most: usize| {
         (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)

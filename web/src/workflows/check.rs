@@ -9,13 +9,14 @@ use stepwell_queue::Store;
 use stepwell_queue::workflow::{Secrets, WorkflowText};
 use stepwell_workflow::Definition;
 use stepwell_workflow::secrets;
+use stepwell_workflow::told::Told;
 use stepwell_workflow::validate::{Finding, References, references, validate};
 
 use super::slug;
 use crate::answer::Result;
 use crate::apart;
 use crate::labels;
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 
 /// A document without a fault.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ const NO_MASTER_KEY: &str = "signing secrets are stored encrypted, and this serv
     and start it again";
 
 /// Says the same of these places, or of all.
-fn at_secrets(definition: &Value, places: Option<&[String]>, detail: &str) -> Vec<Finding> {
+fn at_secrets(definition: &Value, places: Option<&[String]>, detail: &str) -> Told<Finding> {
     secrets::pointers(definition)
         .into_iter()
         .filter(|(place, _)| places.is_none_or(|places| places.contains(place)))
@@ -50,14 +51,14 @@ fn at_secrets(definition: &Value, places: Option<&[String]>, detail: &str) -> Ve
 impl Checked {
     /// What is wrong with masks at places where nothing is kept.
     #[must_use]
-    pub fn nothing_kept(secrets: &BTreeMap<String, String>, places: &[String]) -> Vec<Finding> {
+    pub fn nothing_kept(secrets: &BTreeMap<String, String>, places: &[String]) -> Told<Finding> {
         let pointers = places.iter().filter_map(|place| secrets.get(place));
         pointers.map(|at| Finding::rule(at, NOTHING_KEPT)).collect()
     }
 
     /// What is wrong with secrets that cannot be encrypted.
     #[must_use]
-    pub fn no_master_key(secrets: &BTreeMap<String, String>) -> Vec<Finding> {
+    pub fn no_master_key(secrets: &BTreeMap<String, String>) -> Told<Finding> {
         let pointers = secrets.values();
         pointers
             .map(|at| Finding::rule(at, NO_MASTER_KEY))
@@ -69,7 +70,7 @@ impl Checked {
     pub fn without(agents: &[(String, String)], gone: &[String]) -> Problem {
         let named = agents.iter().filter(|(_, name)| gone.contains(name));
         let faults = named.map(|(pointer, name)| Fault::from(no_agent(pointer, name)));
-        Problem::invalid(faults.collect())
+        Problem::invalid(faults.collect::<Faults>())
     }
 }
 
@@ -108,7 +109,7 @@ pub async fn findings(
     store: &Store,
     document: &RawValue,
     purpose: Purpose,
-) -> Result<std::result::Result<Checked, Vec<Finding>>> {
+) -> Result<std::result::Result<Checked, Told<Finding>>> {
     let bytes = document.get().len();
     let Alone {
         value,
@@ -126,7 +127,7 @@ pub async fn findings(
         }
         _ => None,
     };
-    findings.extend(unknown(store, &names, slug.as_deref()).await?);
+    findings.append(unknown(store, &names, slug.as_deref()).await?);
     let Some(definition) = sound.filter(|_| findings.is_empty()) else {
         return Ok(Err(findings));
     };
@@ -148,23 +149,23 @@ struct Alone {
     own: Identity,
     sound: Option<Definition>,
     names: References,
-    findings: Vec<Finding>,
+    findings: Told<Finding>,
 }
 
 fn alone(document: &RawValue) -> Result<Alone> {
     let value: Value = serde_json::from_str(document.get())
         .map_err(|error| Problem::new(Kind::MalformedJson, format!("{error}.")))?;
-    let mut findings = Vec::new();
+    let mut findings = Told::new();
     let (value, own) = take_identity(value, &mut findings);
     let (sound, names) = match validate(&value) {
         Ok((definition, references)) => (Some(definition), references),
         Err(broken) => {
-            findings.extend(broken.0);
+            findings.append(broken.0);
             (None, references(&value))
         }
     };
     if let Some(definition) = &sound {
-        let mut faults = Vec::new();
+        let mut faults = Faults::new();
         labels::check(&definition.labels, "/labels", &mut faults);
         findings.extend(
             faults
@@ -188,7 +189,7 @@ fn text_of(
     purpose: Purpose,
     value: Value,
     (own, slug, definition, names): (Identity, Option<String>, Definition, References),
-) -> Result<std::result::Result<Checked, Vec<Finding>>> {
+) -> Result<std::result::Result<Checked, Told<Finding>>> {
     let mut masked = value;
     let secrets = Secrets::fresh(secrets::take(&mut masked));
     if !secrets.is_empty() && !store.keeps_secrets() {
@@ -236,7 +237,7 @@ struct Identity {
 const IDENTITY: &[&str] = &["id", "status"];
 
 /// Takes `id` and `status` out of the document, and top-level nulls, which mean the same as absence.
-fn take_identity(mut value: Value, findings: &mut Vec<Finding>) -> (Value, Identity) {
+fn take_identity(mut value: Value, findings: &mut Told<Finding>) -> (Value, Identity) {
     let mut own = Identity {
         id: None,
         active: None,
@@ -277,12 +278,12 @@ async fn unknown(
     store: &Store,
     names: &References,
     own_slug: Option<&str>,
-) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+) -> Result<Told<Finding>> {
+    let mut findings = Told::new();
     if !names.agents.is_empty() {
         let unknown = store.unknown_agents(&distinct(&names.agents)).await?;
         for (pointer, name) in &names.agents {
-            if unknown.contains(name) {
+            if unknown.contains(name) && !findings.is_over() {
                 findings.push(no_agent(pointer, name));
             }
         }
@@ -297,13 +298,13 @@ async fn unknown(
         }
     }
     if !names.versions.is_empty() {
-        findings.extend(unknown_versions(store, names).await?);
+        findings.append(unknown_versions(store, names).await?);
     }
     Ok(findings)
 }
 
 /// Finds the versions that are named of workflows that have no such version.
-async fn unknown_versions(store: &Store, names: &References) -> Result<Vec<Finding>> {
+async fn unknown_versions(store: &Store, names: &References) -> Result<Told<Finding>> {
     let wanted: BTreeSet<_> = names
         .versions
         .iter()
@@ -332,26 +333,25 @@ fn distinct(named: &[(String, String)]) -> Vec<String> {
 
 /// The problem of these findings: 400 when all that is wrong is the shape, else 422.
 #[must_use]
-pub fn refused(findings: Vec<Finding>) -> Problem {
+pub fn refused(findings: Told<Finding>) -> Problem {
     if !findings.iter().all(|finding| finding.malformed) {
-        return Problem::invalid(findings.into_iter().map(Fault::from).collect());
+        return Problem::invalid(findings.map(Fault::from));
     }
-    let detail = match findings.as_slice() {
+    let detail = match &*findings {
         [one] => format!("{} {}.", one.pointer, one.detail).trim().to_owned(),
-        many => format!(
+        _ => format!(
             "{} things have the wrong shape; errors lists them.",
-            many.len()
+            findings.count()
         ),
     };
-    let faults = findings.into_iter().map(Fault::from).collect();
-    Problem::new(Kind::MalformedBody, detail).with_errors(faults)
+    Problem::new(Kind::MalformedBody, detail).with_errors(findings.map(Fault::from))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use super::{refused, take_identity, without_identity};
+    use super::{Told, refused, take_identity, without_identity};
     use crate::problem::Kind;
     use serde_json::json;
     use serde_json::value::RawValue;
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn identity_is_taken_out_and_checked() {
-        let mut findings = Vec::new();
+        let mut findings = Told::new();
         let document = json!({"id": 7, "status": "off", "name": "a", "description": null});
         let (rest, own) = take_identity(document, &mut findings);
         assert_eq!(rest, json!({"name": "a"}));
@@ -384,8 +384,8 @@ mod tests {
     #[test]
     fn one_broken_rule_makes_it_422() {
         let shape = || Finding::malformed("/a", "is wrong");
-        assert_eq!(refused(vec![shape()]).kind(), Kind::MalformedBody);
+        assert_eq!(refused(vec![shape()].into()).kind(), Kind::MalformedBody);
         let both = vec![shape(), Finding::rule("/b", "is broken")];
-        assert_eq!(refused(both).kind(), Kind::Invalid);
+        assert_eq!(refused(both.into()).kind(), Kind::Invalid);
     }
 }

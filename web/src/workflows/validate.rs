@@ -4,6 +4,7 @@ use salvo::Writer;
 use salvo::oapi::{ToSchema, endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
+use stepwell_workflow::told::Told;
 
 use super::check::{self, Purpose};
 use super::wire::Document;
@@ -19,8 +20,10 @@ use crate::query::{Nothing, Query};
 pub struct Validation {
     /// Whether it can be stored as it is.
     valid: bool,
-    /// Everything that is wrong.
+    /// Everything that is wrong, up to 100 things.
     errors: Vec<ValidationError>,
+    /// Whether more is wrong than `errors` lists.
+    more: bool,
 }
 
 /// One thing that is wrong, and where.
@@ -37,7 +40,7 @@ impl Example for Validation {
     fn example() -> Value {
         json!({"valid": false, "errors": [
             {"pointer": "/steps/0/config/agent", "detail": "there is no agent \"billing\"; register it first"},
-        ]})
+        ], "more": false})
     }
 }
 
@@ -51,9 +54,10 @@ pub async fn validate_workflow(
     body: Body<Document>,
 ) -> Result<Found<Validation>> {
     let errors = match check::findings(&app.store, &body.0.0, Purpose::Create).await? {
-        Ok(_) => Vec::new(),
+        Ok(_) => Told::new(),
         Err(findings) => findings,
     };
+    let more = errors.is_over();
     let errors: Vec<_> = errors
         .into_iter()
         .map(|finding| ValidationError {
@@ -64,5 +68,6 @@ pub async fn validate_workflow(
     Ok(Found(Validation {
         valid: errors.is_empty(),
         errors,
+        more,
     }))
 }

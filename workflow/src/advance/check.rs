@@ -2,6 +2,7 @@
 //! could not do that.
 
 use super::Turn;
+use crate::told::Told;
 use crate::validate::Finding;
 use crate::{Failure, RunState};
 
@@ -21,14 +22,16 @@ impl RunState {
     }
 }
 
-fn sentence(findings: &[Finding]) -> String {
+fn sentence(findings: &Told<Finding>) -> String {
     let mut told: Vec<String> = findings
         .iter()
         .take(FINDINGS_QUOTED)
         .map(|finding| format!("at /input{}: {}", finding.pointer, finding.detail))
         .collect();
     if findings.len() > FINDINGS_QUOTED {
-        told.push(format!("and {} more", findings.len() - FINDINGS_QUOTED));
+        let more = findings.len() - FINDINGS_QUOTED;
+        let least = if findings.is_over() { "at least " } else { "" };
+        told.push(format!("and {least}{more} more"));
     }
     format!(
         "the input does not fit the input_schema of the workflow ({}); start a new run with one that does",

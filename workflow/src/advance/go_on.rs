@@ -206,7 +206,7 @@ impl RunState {
         &mut self,
         turn: &mut Turn<'_>,
         key: StepKey,
-        message: impl Into<String>,
+        message: impl std::fmt::Display,
     ) {
         if turn.is_cut_short() {
             return turn.leave_step();

@@ -6,6 +6,7 @@ use super::scan::{self, Piece};
 use super::variables::Frame;
 use super::{Expression, Meter, Names, Scope, Use};
 use crate::limits::PAYLOAD_DEPTH_MAX;
+use crate::told::{Tell, Told, json_bytes};
 
 /// JSON with `${…}` in its strings. A string that is one expression keeps the expression's type;
 /// in a longer text strings stand bare and other values as JSON. Keys are taken as they are.
@@ -35,10 +36,16 @@ enum Part {
 /// Something wrong in a template: where, as a JSON pointer within it, and what.
 pub(crate) type Problem = (String, String);
 
+impl Tell for Problem {
+    fn bytes(&self) -> usize {
+        json_bytes(&self.0) + json_bytes(&self.1)
+    }
+}
+
 impl Template {
-    /// Compiles every expression. Returns everything that is wrong.
-    pub(crate) fn compile(source: &Value, names: Names<'_>) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
+    /// Compiles every expression. Returns what is wrong.
+    pub(crate) fn compile(source: &Value, names: Names<'_>) -> Result<Self, Told<Problem>> {
+        let mut problems = Told::new();
         let node = compile(source, names, &mut String::new(), &mut problems);
         if problems.is_empty() {
             Ok(Self {
@@ -82,8 +89,11 @@ fn compile(
     source: &Value,
     names: Names<'_>,
     pointer: &mut String,
-    problems: &mut Vec<Problem>,
+    problems: &mut Told<Problem>,
 ) -> Node {
+    if problems.is_over() {
+        return Node::Literal(Value::Null);
+    }
     match source {
         Value::String(text) => compile_text(text, names).unwrap_or_else(|found| {
             problems.extend(found.into_iter().map(|problem| (pointer.clone(), problem)));

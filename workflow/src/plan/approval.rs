@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::expression::Template;
 use crate::limits::COMMENT_CHARS_MAX;
+use crate::told::Told;
 use crate::validate::Finding;
 use crate::{Plan, Time};
 
@@ -27,7 +28,7 @@ pub enum Refusal {
     /// Somebody else must decide.
     NotAnApprover,
     /// What is wrong with the payload, with pointers into it.
-    Invalid(Vec<Finding>),
+    Invalid(Told<Finding>),
 }
 
 impl Approval {
@@ -52,9 +53,9 @@ impl Approval {
         };
         let Some(fields) = payload.as_object() else {
             let detail = format!("must be {{choice, comment}} with a choice of {}", choices());
-            return Err(Refusal::Invalid(vec![Finding::rule("", detail)]));
+            return Err(Refusal::Invalid(vec![Finding::rule("", detail)].into()));
         };
-        let mut findings = Vec::new();
+        let mut findings = Told::new();
         let chosen = fields.get("choice").and_then(Value::as_str);
         if !chosen.is_some_and(|chosen| self.choices.iter().any(|c| &**c == chosen)) {
             let detail = format!("must be one of {}", choices());

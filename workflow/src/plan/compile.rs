@@ -15,27 +15,28 @@ use crate::limits::{
     DEFINITION_BYTES_MAX, PARALLEL_DEFAULT, PARALLEL_MAX, PARSE_STACK_BYTES, STEPS_MAX,
     TITLE_CHARS_MAX,
 };
-use crate::validate::{Finding, References, compile_input_schema};
+use crate::told::Told;
+use crate::validate::{Finding, InputSchema, References};
 
 /// Compiles a document. There is a plan if nothing is wrong.
-pub(crate) fn compile(document: &Value) -> (Option<Plan>, References, Vec<Finding>) {
+pub(crate) fn compile(document: &Value) -> (Option<Plan>, References, Told<Finding>) {
     // One large stack for all the expressions, instead of one for each.
     stacker::maybe_grow(PARSE_STACK_BYTES, PARSE_STACK_BYTES * 2, || {
         compile_document(document)
     })
 }
 
-fn compile_document(document: &Value) -> (Option<Plan>, References, Vec<Finding>) {
+fn compile_document(document: &Value) -> (Option<Plan>, References, Told<Finding>) {
     let Some(fields) = document.as_object() else {
-        return (None, References::default(), Vec::new());
+        return (None, References::default(), Told::new());
     };
-    let mut findings = Vec::new();
+    let mut findings = Told::new();
     let written: &[Value] = fields
         .get("steps")
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice);
-    if let Some(finding) = too_large(document, fields, written.len()) {
-        return (None, References::default(), vec![finding]);
+    if let Some(finding) = too_large(document) {
+        return (None, References::default(), vec![finding].into());
     }
 
     let drafts: Vec<Draft<'_>> = written
@@ -74,6 +75,9 @@ fn compile_document(document: &Value) -> (Option<Plan>, References, Vec<Finding>
             pointer: draft.pointer.clone(),
             item: false,
         };
+        if site.gathered.findings.is_over() {
+            break;
+        }
         compiled.push(step::compile(&mut site, &Arc::from(draft.name)));
         let uses = std::mem::take(&mut site.gathered.uses);
         compensations.extend(undo::compensation(
@@ -183,8 +187,8 @@ fn frame(gathered: &mut Gathered<'_>, fields: &Map<String, Value>) -> Plan {
         .get("input_schema")
         .filter(|schema| schema.is_object() || schema.is_boolean())
         .and_then(|schema| {
-            compile_input_schema(schema, "/input_schema")
-                .map_err(|findings| site.gathered.findings.extend(findings))
+            InputSchema::compile(schema, "/input_schema")
+                .map_err(|findings| site.gathered.findings.append(findings))
                 .ok()
         });
     Plan {
@@ -201,7 +205,11 @@ fn frame(gathered: &mut Gathered<'_>, fields: &Map<String, Value>) -> Plan {
     }
 }
 
-fn too_large(document: &Value, fields: &Map<String, Value>, steps: usize) -> Option<Finding> {
+/// Says why a document is too large to be looked at any closer.
+pub(crate) fn too_large(document: &Value) -> Option<Finding> {
+    let fields = document.as_object()?;
+    let steps = fields.get("steps").and_then(Value::as_array);
+    let steps = steps.map_or(0, Vec::len);
     if steps > STEPS_MAX {
         return Some(Finding::rule(
             "/steps",
@@ -223,7 +231,7 @@ fn too_large(document: &Value, fields: &Map<String, Value>, steps: usize) -> Opt
     })
 }
 
-fn find_duplicates(drafts: &[Draft<'_>], findings: &mut Vec<Finding>) {
+fn find_duplicates(drafts: &[Draft<'_>], findings: &mut Told<Finding>) {
     let mut first: HashMap<&str, &str> = HashMap::new();
     for draft in drafts.iter().filter(|draft| !draft.name.is_empty()) {
         match first.get(draft.name) {
@@ -242,7 +250,7 @@ fn find_duplicates(drafts: &[Draft<'_>], findings: &mut Vec<Finding>) {
 fn find_shared_signals(
     drafts: &[Draft<'_>],
     compiled: &[Option<PlannedStep>],
-    findings: &mut Vec<Finding>,
+    findings: &mut Told<Finding>,
 ) {
     let mut asked: HashMap<&str, (&str, bool)> = HashMap::new();
     for (draft, step) in drafts.iter().zip(compiled) {

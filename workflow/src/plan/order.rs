@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use super::StepNo;
 use super::step::Draft;
+use crate::told::Told;
 use crate::validate::Finding;
 
 /// Which step waits for which, by place in the definition.
@@ -33,8 +34,8 @@ impl Order {
 }
 
 /// Makes the graph. `None` if there is none; the findings then say why.
-pub(super) fn order(drafts: &[Draft<'_>], findings: &mut Vec<Finding>) -> Option<Order> {
-    let before = findings.len();
+pub(super) fn order(drafts: &[Draft<'_>], findings: &mut Told<Finding>) -> Option<Order> {
+    let before = findings.found();
     let numbered = drafts.iter().filter(|d| d.sequence.is_some()).count();
     let needs = if numbered == 0 {
         by_needs(drafts, findings)
@@ -53,10 +54,10 @@ pub(super) fn order(drafts: &[Draft<'_>], findings: &mut Vec<Finding>) -> Option
             ),
         ));
     });
-    (findings.len() == before).then_some(Order { needs, sorted })
+    (findings.found() == before).then_some(Order { needs, sorted })
 }
 
-fn by_needs(drafts: &[Draft<'_>], findings: &mut Vec<Finding>) -> Vec<Vec<usize>> {
+fn by_needs(drafts: &[Draft<'_>], findings: &mut Told<Finding>) -> Vec<Vec<usize>> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (at, draft) in drafts.iter().enumerate() {
         places.entry(draft.name).or_insert(at);
@@ -98,7 +99,7 @@ fn by_needs(drafts: &[Draft<'_>], findings: &mut Vec<Finding>) -> Vec<Vec<usize>
     all
 }
 
-fn by_sequence(drafts: &[Draft<'_>], findings: &mut Vec<Finding>) -> Vec<Vec<usize>> {
+fn by_sequence(drafts: &[Draft<'_>], findings: &mut Told<Finding>) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (at, draft) in drafts.iter().enumerate() {
         if draft.needs.is_some() {

@@ -1,6 +1,7 @@
 //! Where a compilation stands in the document, and what it has found so far.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -9,13 +10,14 @@ use serde_json::{Map, Value};
 use super::StepNo;
 use crate::expression::{Expression, Kind, Names, Sight, Template, Use};
 use crate::limits::DURATION_MAX;
+use crate::told::Told;
 use crate::validate::{Finding, References, push_token};
 
 /// What a compilation gathers.
 pub(super) struct Gathered<'a> {
     /// The steps that expressions may name.
     pub(super) steps: &'a HashMap<&'a str, StepNo>,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Told<Finding>,
     pub(super) references: References,
     /// The steps that the expressions of the step in hand name, and where.
     pub(super) uses: Vec<(String, Use)>,
@@ -65,12 +67,12 @@ impl<'a, 'd> Site<'_, 'a, 'd> {
     }
 
     /// Notes a broken rule about a field.
-    pub(super) fn finding(&mut self, field: &str, detail: impl Into<String>) {
+    pub(super) fn finding(&mut self, field: &str, detail: impl Display) {
         self.finding_at(self.pointer_of(field), detail);
     }
 
     /// Notes a broken rule about what stands at `pointer`.
-    pub(super) fn finding_at(&mut self, pointer: String, detail: impl Into<String>) {
+    pub(super) fn finding_at(&mut self, pointer: String, detail: impl Display) {
         self.gathered.findings.push(Finding::rule(pointer, detail));
     }
 
@@ -93,11 +95,10 @@ impl<'a, 'd> Site<'_, 'a, 'd> {
                 Some(template)
             }
             Err(problems) => {
-                self.gathered.findings.extend(
-                    problems.into_iter().map(|(within, problem)| {
-                        Finding::rule(format!("{pointer}{within}"), problem)
-                    }),
-                );
+                let finding = |(within, problem): (String, String)| {
+                    Finding::rule(format_args!("{pointer}{within}"), problem)
+                };
+                self.gathered.findings.append(problems.map(finding));
                 None
             }
         }
@@ -119,7 +120,7 @@ impl<'a, 'd> Site<'_, 'a, 'd> {
                 self.gathered.findings.extend(
                     problems
                         .into_iter()
-                        .map(|problem| Finding::rule(pointer.clone(), problem)),
+                        .map(|problem| Finding::rule(&pointer, problem)),
                 );
                 None
             }

@@ -9,6 +9,7 @@ use super::{Delivery, Kind, Lane, OnError, PlannedStep, StepNo, kind};
 use crate::expression::Use;
 use crate::limits::{LANE_CHARS_MAX, NAME_CHARS_MAX};
 use crate::retry::RetryPolicy;
+use crate::told::Told;
 use crate::validate::Finding;
 
 /// A step as written, as far as it can be read.
@@ -25,7 +26,7 @@ pub(super) struct Draft<'d> {
 
 impl<'d> Draft<'d> {
     /// Reads a step, and checks its name.
-    pub(super) fn read(at: usize, step: &'d Value, findings: &mut Vec<Finding>) -> Option<Self> {
+    pub(super) fn read(at: usize, step: &'d Value, findings: &mut Told<Finding>) -> Option<Self> {
         let fields = step.as_object()?;
         let pointer = format!("/steps/{at}");
         let name = fields.get("name").and_then(Value::as_str);

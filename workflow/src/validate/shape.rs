@@ -7,7 +7,8 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::{Value, json};
 
-use super::{Finding, push_token};
+use super::{Finding, errors, push_token};
+use crate::told::Told;
 
 const SCHEMA: &str = include_str!("../../schema/definition.json");
 
@@ -37,6 +38,9 @@ static BY_TYPE: LazyLock<HashMap<&str, (&str, OnceLock<Validator>)>> = LazyLock:
         .collect()
 });
 
+/// Rules that the schema has for one part of a document.
+const SHAPE_PARTS: usize = 4;
+
 fn validator_of(shape: &str) -> Validator {
     let mut schema: Value =
         serde_json::from_str(SCHEMA).expect("the schema is part of the crate and is JSON");
@@ -45,11 +49,14 @@ fn validator_of(shape: &str) -> Validator {
 }
 
 /// Returns what is wrong with the shape of a definition.
-pub(super) fn findings(document: &Value) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub(super) fn findings(document: &Value) -> Told<Finding> {
+    let mut findings = Told::new();
     against(&DEFINITION, document, "", &mut findings);
     let steps = document.get("steps").and_then(Value::as_array);
     for (index, step) in steps.into_iter().flatten().enumerate() {
+        if findings.is_over() {
+            return findings;
+        }
         let pointer = format!("/steps/{index}");
         config_findings(step, &pointer, &mut findings);
         if let Some(compensation) = step.get("compensate") {
@@ -68,7 +75,7 @@ pub(super) fn findings(document: &Value) -> Vec<Finding> {
 }
 
 /// Checks the config of a step, and of the step inside a map.
-fn config_findings(step: &Value, pointer: &str, findings: &mut Vec<Finding>) {
+fn config_findings(step: &Value, pointer: &str, findings: &mut Told<Finding>) {
     let Some((shape, validator)) = step
         .get("type")
         .and_then(Value::as_str)
@@ -92,13 +99,14 @@ fn config_findings(step: &Value, pointer: &str, findings: &mut Vec<Finding>) {
     }
 }
 
-fn against(validator: &Validator, value: &Value, pointer: &str, findings: &mut Vec<Finding>) {
-    for error in validator.iter_errors(value) {
-        describe(&error, pointer, findings);
-    }
+fn against(validator: &Validator, value: &Value, pointer: &str, findings: &mut Told<Finding>) {
+    errors::each(validator, SHAPE_PARTS, value, |error| {
+        describe(error, pointer, findings);
+        !findings.is_over()
+    });
 }
 
-fn describe(error: &ValidationError<'_>, prefix: &str, findings: &mut Vec<Finding>) {
+fn describe(error: &ValidationError<'_>, prefix: &str, findings: &mut Told<Finding>) {
     let at = format!("{prefix}{}", error.instance_path());
     let below = |field: &str| {
         let mut pointer = at.clone();
@@ -108,6 +116,9 @@ fn describe(error: &ValidationError<'_>, prefix: &str, findings: &mut Vec<Findin
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for field in unexpected {
+                if findings.is_over() {
+                    return;
+                }
                 findings.push(Finding::malformed(
                     below(field),
                     format!("the field `{field}` is unknown here; remove it or check its spelling"),

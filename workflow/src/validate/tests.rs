@@ -35,7 +35,7 @@ fn with(kind: &str, config: Value) -> Value {
 fn findings(document: &Value) -> Vec<Finding> {
     validate(document)
         .err()
-        .map_or_else(Vec::new, |findings| findings.0)
+        .map_or_else(Vec::new, |findings| findings.0.into_iter().collect())
 }
 
 /// Checks the findings: `400` or `422`, the pointer, and a part of the sentence, in any order.

@@ -6,7 +6,7 @@ use stepwell_queue::agent::{Auth, Credentials};
 use stepwell_workflow::headers::may_hold_credentials;
 
 use crate::agents::wire::{AgentInput, MASK};
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// Characters of one credential: larger than any token in use.
 const SECRET_CHARS_MAX: usize = 16_384;
@@ -21,7 +21,7 @@ pub(super) fn check(
     input: &AgentInput,
     keeps_secrets: bool,
     replaces: bool,
-    faults: &mut Vec<Fault>,
+    faults: &mut Faults,
 ) -> Option<Credentials> {
     let kind = match input.auth_type.as_str() {
         "none" => "none",
@@ -74,7 +74,7 @@ fn shape(kind: &str) -> &'static str {
     }
 }
 
-fn auth(kind: &str, fields: &Map<String, Value>, faults: &mut Vec<Fault>) -> Option<Auth> {
+fn auth(kind: &str, fields: &Map<String, Value>, faults: &mut Faults) -> Option<Auth> {
     let known: &[&str] = match kind {
         "bearer" => &["token"],
         "api_key" => &["key", "header"],

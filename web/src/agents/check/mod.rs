@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub(crate) use credentials::NO_MASTER_KEY;
 
 use super::wire::AgentInput;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Faults, Problem};
 
 /// Characters of a name: it stands in lists and log lines.
 const NAME_CHARS_MAX: usize = 100;
@@ -29,7 +29,7 @@ const CONCURRENCY_MAX: i64 = 100_000;
 /// 422 that lists each broken rule. `keeps_secrets`: whether there is a master key; `replaces`:
 /// whether credentials may be left out, because there may be some already.
 pub fn check(input: AgentInput, keeps_secrets: bool, replaces: bool) -> Result<NewAgent, Problem> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     let mut fault = |pointer: &str, detail: String| faults.push(Fault::at(pointer, detail));
     if let Some(detail) = name_fault(&input.name) {
         fault("/name", detail);

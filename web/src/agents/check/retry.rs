@@ -1,7 +1,7 @@
 //! The rules for how attempts are made again.
 
 use crate::agents::wire::{RetryConfig, RetryOnEntry};
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 
 /// The longest interval between attempts: thirty days.
 const INTERVAL_MS_MAX: u64 = 2_592_000_000;
@@ -13,7 +13,7 @@ const BACKOFF_MAX: f64 = 100.0;
 const RETRY_ON_MAX: usize = 50;
 
 /// Notes each broken rule.
-pub(super) fn check(retry: &RetryConfig, faults: &mut Vec<Fault>) {
+pub(super) fn check(retry: &RetryConfig, faults: &mut Faults) {
     let mut fault = |field: &str, detail: String| {
         faults.push(Fault::at(format!("/retry_config/{field}"), detail));
     };

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::answer::Result;
 use crate::labels;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Faults, Problem};
 use crate::runs::limits::{BULK_RUNS_MAX, STATUSES};
 use crate::runs::list;
 
@@ -57,7 +57,7 @@ pub(super) async fn meant(
     ids: Option<Vec<Uuid>>,
     filter: Option<FilterInput>,
     default: &[&str],
-    mut faults: Vec<Fault>,
+    mut faults: Faults,
 ) -> Result<Meant> {
     let filter = match (ids, filter) {
         (Some(mut ids), None) => {

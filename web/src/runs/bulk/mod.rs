@@ -22,7 +22,7 @@ use crate::actor::Caller;
 use crate::answer::{Found, Result};
 use crate::body::Body;
 use crate::example::Example;
-use crate::problem::Fault;
+use crate::problem::{Fault, Faults};
 use crate::query::{Nothing, Query};
 
 /// Runs that a cancel means when no status is given: those that are not over.
@@ -137,7 +137,7 @@ pub async fn cancel_runs(
         filter,
         reason,
     } = body.0;
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     if let Some(reason) = &reason
         && reason.chars().count() > REASON_CHARS_MAX
     {
@@ -167,7 +167,7 @@ pub async fn retry_runs(
     body: Body<RetryInput>,
 ) -> Result<Found<RetriedRuns>> {
     let RetryInput { ids, filter, reset } = body.0;
-    let meant = meant(&app, ids, filter, RETRIABLE, Vec::new()).await?;
+    let meant = meant(&app, ids, filter, RETRIABLE, Faults::new()).await?;
     let done = over(&app, meant, &Deed::Retry { reset }, &caller.0).await?;
     Ok(Found(RetriedRuns {
         matched: done.matched,

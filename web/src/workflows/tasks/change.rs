@@ -6,6 +6,7 @@ use stepwell_queue::Revision;
 use stepwell_queue::idempotency::Remembered;
 use stepwell_queue::new_run::Idempotency;
 use stepwell_queue::workflow::{Replaced, Workflow};
+use stepwell_workflow::told::Told;
 use stepwell_workflow::validate::Finding;
 
 use super::super::check::{self, Checked, Purpose};
@@ -20,7 +21,7 @@ use crate::clock::now;
 use crate::etag::{self, IfMatch};
 use crate::idempotency::IdempotencyKey;
 use crate::path::{NameOrId, Word};
-use crate::problem::{Fault, Kind, Problem};
+use crate::problem::{Fault, Faults, Kind, Problem};
 use crate::query::{Nothing, Query};
 
 /// Tries of a change that somebody else's change came before.
@@ -173,7 +174,7 @@ pub async fn delete_task(
                     format!("the step `{step}` needs it; change that one first"),
                 )
             });
-            return Err(Problem::invalid(faults.collect()));
+            return Err(Problem::invalid(faults.collect::<Faults>()));
         }
         document.steps.remove(place);
         let change = Change {
@@ -231,7 +232,7 @@ impl Change<'_> {
 
     /// What is wrong with the task itself is told by its place in the body; what the change breaks
     /// elsewhere, by the name of the step.
-    fn refused(&self, findings: Vec<Finding>) -> Problem {
+    fn refused(&self, findings: Told<Finding>) -> Problem {
         let own = self.place.map(|place| format!("/steps/{place}"));
         let told = findings.into_iter().map(|mut finding| {
             let rest = own
