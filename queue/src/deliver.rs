@@ -125,6 +125,23 @@ impl Store {
         self.write_lines(&lines(token, &name, said)).await
     }
 
+    /// Says whether a token is one that was given out for any of these doors, by its signature alone;
+    /// else what it is. What its attempt has come to since is another question.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], before the first token was read.
+    pub async fn knows_token(&self, text: &str, doors: &[Door]) -> Result<Delivered, Error> {
+        let mut refused = Delivered::Unknown;
+        for door in doors {
+            match self.admit_token(text, *door).await? {
+                Ok(_) => return Ok(Delivered::Accepted),
+                Err(Delivered::Unknown) => {}
+                Err(why) => refused = why,
+            }
+        }
+        Ok(refused)
+    }
+
     /// Reads a token and checks that it is for this door and in time.
     pub(crate) async fn admit_token(
         &self,

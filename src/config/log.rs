@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-/// What sqlx and refinery say at `info` is Postgres's own notices.
-const FILTER_DEFAULT: &str = "info,sqlx=warn,refinery_core=warn";
+/// What sqlx and refinery say at `info` is Postgres's own notices. What salvo says of connections there is a
+/// line for each that anybody may open and close.
+const FILTER_DEFAULT: &str = "info,sqlx=warn,refinery_core=warn,salvo_core::conn=warn";
 
 /// Flags, variables and keys.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]

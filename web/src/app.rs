@@ -8,9 +8,12 @@ use stepwell_queue::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::WebOptions;
+use crate::admission::Admission;
 use crate::agents::health::AskAgents;
 use crate::auth::Gate;
+use crate::connections::Connections;
 use crate::extract::{Take, extractor};
+use crate::limits::CONNECTIONS_MAX;
 use crate::metrics::{Metrics, Survey, loop_samples};
 use crate::problem::Problem;
 
@@ -23,6 +26,10 @@ pub struct App {
     pub survey: Arc<Survey>,
     /// Who may come in.
     pub gate: Arc<Gate>,
+    /// How much of the server one party may hold.
+    pub(crate) admission: Arc<Admission>,
+    /// Those of this server's socket.
+    pub(crate) connections: Arc<Connections>,
     /// Absent where there is no API.
     pub agents: Option<Arc<dyn AskAgents>>,
     /// Cancelled when the server is to stop.
@@ -42,10 +49,14 @@ impl App {
         let (counters, asked) = (store.counters(), Arc::clone(&survey));
         metrics.add(move || loop_samples(&counters));
         metrics.add(move || asked.samples());
-        let gate = Arc::new(Gate::new(store.clone(), options.auth.clone()));
+        let admission = Arc::<Admission>::default();
+        let unsure = Arc::clone(&admission.unsure);
+        let gate = Arc::new(Gate::new(store.clone(), options.auth.clone(), unsure));
         Self {
             store,
             gate,
+            admission,
+            connections: Arc::new(Connections::new(CONNECTIONS_MAX)),
             options: Arc::new(options),
             metrics: Arc::new(metrics),
             survey,

@@ -9,27 +9,31 @@ use std::time::Instant;
 use futures::FutureExt;
 use http::{HeaderValue, Method, StatusCode};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
-use tokio::sync::Semaphore;
+use stepwell_queue::deliver;
 use tracing::Instrument;
 
 use crate::App;
+use crate::admission::{self, Party, Share};
 use crate::auth::Principal;
 use crate::auth::policy::{self, Need};
-use crate::limits::{REQUEST_TIMEOUT, REQUESTS_MAX};
+use crate::body::work::{WORK, Work};
+use crate::callbacks;
+use crate::limits::REQUEST_TIMEOUT;
 use crate::problem::{self, Fault, Kind, Problem};
 use crate::request_id::{self, RequestId};
 use crate::site::Site;
 use crate::{head, leftover, path};
 
+/// Says that the process is there.
+const LIVE: &str = "/health/live";
 /// Health and measurements answer also when the server is full: that is when they are needed.
-const ALWAYS_OPEN: &[&str] = &["/health", "/health/live", "/health/ready", "/metrics"];
+const ALWAYS_OPEN: &[&str] = &["/health", LIVE, "/health/ready", "/metrics"];
 
 /// The outermost handler of the service.
 #[derive(Debug)]
 pub struct Door {
     app: App,
     site: Site,
-    slots: Arc<Semaphore>,
 }
 
 impl Door {
@@ -38,7 +42,6 @@ impl Door {
         Self {
             site: Site::of(&app.options, app.agents.is_some()),
             app,
-            slots: Arc::new(Semaphore::new(REQUESTS_MAX)),
         }
     }
 
@@ -50,27 +53,29 @@ impl Door {
         ctrl: &mut FlowCtrl,
     ) -> Result<(), Problem> {
         self.site.check(req)?;
-        let always_open = ALWAYS_OPEN.contains(&req.uri().path());
-        let _slot = match self.slots.try_acquire() {
-            Ok(slot) => Some(slot),
-            Err(_) if always_open => None,
-            Err(_) => {
-                return Err(Problem::new(
-                    Kind::Overloaded,
-                    format!("{REQUESTS_MAX} requests are in work. Try again shortly."),
-                ));
+        // Nothing is held, and nothing of the body read, before it is known who asks.
+        let (needed, party) = match self.admit(req, depot).await {
+            Ok(admitted) => admitted,
+            Err(problem) => {
+                if is_strangers(&problem) {
+                    depot.insert_typed(Stranger);
+                }
+                return Err(problem);
             }
         };
-        let needed = self.admit(req, depot).await?;
-        let work = AssertUnwindSafe(ctrl.call_next(req, depot, res)).catch_unwind();
+        let _slot = self.slot(needed, req, &party)?;
+        let pools = &self.app.admission;
+        let bodies = match needed {
+            Need::OwnToken => &pools.token_bodies,
+            _ => &pools.bodies,
+        };
+        let work = Work::new(party.clone(), Arc::clone(bodies));
+        let work = WORK.scope(work, ctrl.call_next(req, depot, res));
+        let work = AssertUnwindSafe(work).catch_unwind();
         match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
-            Ok(Ok(_)) => {
-                // A token that was never given out is a failed attempt like any other.
-                if needed == Need::OwnToken && res.status_code == Some(StatusCode::NOT_FOUND) {
-                    self.app.gate.failed(address(req)).await?;
-                }
-                Ok(())
-            }
+            // Whoever asks for the head alone gets nothing else.
+            Ok(Ok(_)) if req.method() == Method::HEAD => Ok(()),
+            Ok(Ok(_)) => admission::answer::hold(res, &pools.answers, &party).await,
             Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", words(&*panic)))),
             Err(_) => Err(Problem::new(
                 Kind::TimedOut,
@@ -83,24 +88,97 @@ impl Door {
 impl Door {
     /// Finds out who asks, and whether they may. The route decides and not the path: a path can be
     /// written in many ways.
-    async fn admit(&self, req: &Request, depot: &mut Depot) -> Result<Need, Problem> {
+    async fn admit(&self, req: &Request, depot: &mut Depot) -> Result<(Need, Party), Problem> {
         let needed = match req.matched_path() {
             "" => policy::needed_by_stranger(req.uri().path()),
             route => policy::needed(req.method(), route),
         };
-        let Need::Role(role) = needed else {
-            depot.insert_typed(Principal::anonymous());
-            return Ok(needed);
-        };
         let from = address(req);
+        let Need::Role(role) = needed else {
+            if needed == Need::OwnToken {
+                self.check_token(req, from).await?;
+                self.known(req);
+            }
+            depot.insert_typed(Principal::anonymous());
+            return Ok((needed, Party::at(from)));
+        };
         let gate = &self.app.gate;
         let principal = gate.authenticate(req.headers(), from).await?;
         depot.insert_typed(principal.clone());
         tracing::Span::current().record("actor", &*principal.name);
         principal.allow(role)?;
-        Ok(needed)
+        self.known(req);
+        // Where nobody is asked, everybody has the same name.
+        let party = if gate.is_open() {
+            Party::at(from)
+        } else {
+            Party::Principal(principal.name)
+        };
+        Ok((needed, party))
+    }
+
+    /// Refuses a token that was never given out. It takes its signature alone, no database and nothing
+    /// of the body, which may be anything.
+    async fn check_token(&self, req: &Request, from: Option<IpAddr>) -> Result<(), Problem> {
+        let token = req.param::<String>("token").unwrap_or_default();
+        let doors: &[deliver::Door] = match req.matched_path().trim_matches('/') {
+            route if route.ends_with("/logs") => {
+                &[deliver::Door::Callback, deliver::Door::External]
+            }
+            route if route.starts_with("api/v1/callbacks/") => &[deliver::Door::Callback],
+            _ => &[deliver::Door::External],
+        };
+        let known = self.app.store.knows_token(&token, doors).await?;
+        let Some(problem) = callbacks::refused(known) else {
+            return Ok(());
+        };
+        // A token that was never given out is a failed attempt like any other.
+        if known == deliver::Delivered::Unknown {
+            self.app.gate.failed(from).await?;
+        }
+        Err(problem)
+    }
+
+    /// The connection is no stranger's.
+    fn known(&self, req: &Request) {
+        if let Some(peer) = req.remote_addr().clone().into_std() {
+            self.app.connections.known(peer);
+        }
+    }
+
+    /// Takes the slot of a request.
+    fn slot(&self, needed: Need, req: &Request, party: &Party) -> Result<Option<Share>, Problem> {
+        let pools = &self.app.admission;
+        let path = req.uri().path();
+        let pool = match needed {
+            // It asks nobody anything.
+            Need::Nothing if path == LIVE => return Ok(None),
+            Need::Nothing if ALWAYS_OPEN.contains(&path) => &pools.probes,
+            Need::OwnToken => &pools.tokens,
+            _ if waits(req) => &pools.waits,
+            _ => &pools.requests,
+        };
+        admission::enter(pool, party).map(Some)
     }
 }
+
+/// Says whether a request may take as long as something takes to happen.
+fn waits(req: &Request) -> bool {
+    let query = req.uri().query().unwrap_or_default();
+    query.contains("wait_ms") || req.matched_path().ends_with("/poll")
+}
+
+/// Says whether a problem is that nobody knows who asks.
+fn is_strangers(problem: &Problem) -> bool {
+    matches!(
+        problem.kind(),
+        Kind::Unauthorized | Kind::NotFound | Kind::RateLimited
+    )
+}
+
+/// Says that a request was not let in. Its body is left where it is.
+#[derive(Clone, Copy, Debug)]
+struct Stranger;
 
 /// Returns where a request came from.
 fn address(req: &Request) -> Option<IpAddr> {
@@ -144,7 +222,9 @@ impl Handler for Door {
                 problem::unanswered(req, depot, res);
                 head::measure(res);
             }
-            leftover::discard(req);
+            if depot.get_typed::<Stranger>().is_err() {
+                leftover::discard(req);
+            }
             self.note(req, res, begun);
         }
         .instrument(span)

@@ -10,7 +10,11 @@ use salvo::Request;
 use salvo::http::ReqBody;
 use salvo::hyper::body::Body;
 
-use crate::limits::{LEFTOVER_BYTES_MAX, LEFTOVER_TIMEOUT};
+use tokio::sync::Semaphore;
+
+use crate::limits::{LEFTOVER_BYTES_MAX, LEFTOVER_TIMEOUT, LEFTOVERS_MAX};
+
+static READERS: Semaphore = Semaphore::const_new(LEFTOVERS_MAX);
 
 /// Reads on, if there is anything left, in a task of its own: the answer does not wait for it.
 pub fn discard(req: &mut Request) {
@@ -19,8 +23,11 @@ pub fn discard(req: &mut Request) {
         return;
     }
     let body = req.take_body();
-    if !body.is_end_stream() {
+    if !body.is_end_stream()
+        && let Ok(reader) = READERS.try_acquire()
+    {
         tokio::spawn(async move {
+            let _reader = reader;
             let _ = tokio::time::timeout(LEFTOVER_TIMEOUT, read_on(body)).await;
         });
     }

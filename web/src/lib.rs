@@ -5,6 +5,7 @@
 //! A process without an API is watched through [`bind_probes`].
 
 pub mod actor;
+mod admission;
 pub mod agents;
 pub mod answer;
 mod apart;
@@ -14,6 +15,7 @@ pub mod auth;
 pub mod body;
 pub mod callbacks;
 pub mod clock;
+mod connections;
 pub mod door;
 pub mod etag;
 pub mod events;

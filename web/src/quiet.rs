@@ -1,43 +1,44 @@
-//! Connections that have said nothing end with the server. The framework waits for the first bytes of
-//! a connection to tell HTTP/1 from HTTP/2, and does not hear there that the server stops; so a silent
-//! one would hold up the end until its time for a head is over.
+//! Accepts the connections of the REST socket: each gets a place, and errors are told once a second.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::time::Duration;
 
 use salvo::conn::tcp::{TcpAcceptor, TcpCoupler};
 use salvo::conn::{Accepted, Acceptor, Holding};
 use salvo::fuse::ArcFusePolicy;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::connections::{Calm, Connections, Limits, Stream};
+
+/// After an error: descriptors ran out, and come back when somebody leaves.
+pub(crate) const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts as the inner acceptor does.
 pub(crate) struct QuietAcceptor {
     inner: TcpAcceptor,
-    end: CancellationToken,
+    connections: Arc<Connections>,
+    limits: Limits,
+    errors: Calm,
 }
 
 impl QuietAcceptor {
-    /// Makes one whose silent connections end with `end`.
+    /// Makes one whose connections have places in `connections`.
     #[must_use]
-    pub(crate) const fn new(inner: TcpAcceptor, end: CancellationToken) -> Self {
-        Self { inner, end }
+    pub(crate) fn new(inner: TcpAcceptor, connections: Arc<Connections>, limits: Limits) -> Self {
+        Self {
+            inner,
+            connections,
+            limits,
+            errors: Calm::default(),
+        }
     }
 }
 
 type Inner = <TcpAcceptor as Acceptor>::Stream;
 
-/// A connection.
-pub(crate) struct Stream {
-    inner: Inner,
-    /// Until the first byte comes.
-    silence: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-}
-
 impl Acceptor for QuietAcceptor {
-    type Coupler = TcpCoupler<Stream>;
-    type Stream = Stream;
+    type Coupler = TcpCoupler<Stream<Inner>>;
+    type Stream = Stream<Inner>;
 
     fn holdings(&self) -> &[Holding] {
         self.inner.holdings()
@@ -47,66 +48,51 @@ impl Acceptor for QuietAcceptor {
         &mut self,
         fuse_policy: Option<ArcFusePolicy>,
     ) -> io::Result<Accepted<Self::Coupler, Self::Stream>> {
-        let end = self.end.clone();
-        let accepted = self.inner.accept(fuse_policy).await?;
-        Ok(accepted.map_into(
-            |_| TcpCoupler::new(),
-            |inner| Stream {
-                inner,
-                silence: Some(Box::pin(end.cancelled_owned())),
-            },
-        ))
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        if polled.is_ready() {
-            if buffer.filled().len() > before {
-                self.silence = None;
+        loop {
+            let accepted = match self.inner.accept(fuse_policy.clone()).await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    not_accepted(&error, &self.errors, &self.connections).await;
+                    continue;
+                }
+            };
+            let Some(peer) = accepted.remote_addr.clone().into_std() else {
+                continue;
+            };
+            let Accepted {
+                coupler: _,
+                stream,
+                fuse_config,
+                conn_ctrl,
+                local_addr,
+                remote_addr,
+                http_scheme,
+            } = accepted;
+            let entry = self.connections.enter(peer);
+            if let Some(stream) = Stream::new(stream, entry, &self.limits) {
+                return Ok(Accepted {
+                    coupler: TcpCoupler::new(),
+                    stream,
+                    fuse_config,
+                    conn_ctrl,
+                    local_addr,
+                    remote_addr,
+                    http_scheme,
+                });
             }
-            return polled;
-        }
-        match &mut self.silence {
-            // Nothing came, and nothing will be answered: as if the client had closed.
-            Some(silence) => silence.as_mut().poll(cx).map(Ok),
-            None => Poll::Pending,
         }
     }
 }
 
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+/// Tells that a connection could not be accepted, once a second; a stranger's makes room.
+pub(crate) async fn not_accepted(error: &io::Error, errors: &Calm, connections: &Connections) {
+    if let Some(times) = errors.count() {
+        tracing::error!(
+            times,
+            error = error.to_string(),
+            "connections could not be accepted"
+        );
     }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
+    connections.make_room();
+    tokio::time::sleep(ERROR_PAUSE).await;
 }

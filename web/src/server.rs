@@ -14,15 +14,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::health::AskAgents;
 use crate::auth::AuthOptions;
+use crate::connections::Limits;
 use crate::limits::{
-    BODY_GAP_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, IDLE_TIMEOUT,
-    STREAMS_MAX,
+    BODY_GAP_MAX, CONNECTION_WINDOW, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, IDLE_TIMEOUT,
+    STREAM_WINDOW, STREAMS_MAX,
 };
 use crate::quiet::QuietAcceptor;
 use crate::{App, Hosts, probes, service};
 
 /// Connections that wait to be accepted: the kernel's own bound.
 const BACKLOG: u32 = 4_096;
+/// By how much the framework's own limit on a head is behind that on silence.
+const HEAD_SPARE: Duration = Duration::from_millis(100);
 
 /// How the server listens and what it says of itself.
 #[derive(Clone, Debug)]
@@ -132,7 +135,7 @@ async fn listen(app: App, service: fn(App) -> Service) -> Result<Bound, ServeErr
 
 /// Connections inherit TCP_NODELAY from the socket that accepts them. Without it, a stream's second
 /// small message waits until the first is acknowledged, and clients take up to 40 ms for that.
-fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
+pub(crate) fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -176,13 +179,17 @@ impl Bound {
     pub async fn serve_until(self, end: CancellationToken) -> Result<(), ServeError> {
         let patience = self.app.options.patience;
         let fuse = FuseConfig::default()
-            .with_http1_header_timeout(patience.head)
+            // Ours comes first, and says so once a second.
+            .with_http1_header_timeout(patience.head + HEAD_SPARE)
             .with_connection_idle_timeout(patience.idle)
             .with_request_body_timeout(patience.body_gap);
-        let acceptor = QuietAcceptor::new(self.acceptor, end.clone());
-        let mut server = Server::new(acceptor)
-            .fuse_config(fuse)
-            .max_connections(CONNECTIONS_MAX);
+        let limits = Limits {
+            end: end.clone(),
+            silence: patience.head,
+        };
+        let connections = Arc::clone(&self.app.connections);
+        let acceptor = QuietAcceptor::new(self.acceptor, connections, limits);
+        let mut server = Server::new(acceptor).fuse_config(fuse);
         server
             .http1_mut()
             .max_headers(HEADERS_MAX)
@@ -190,6 +197,8 @@ impl Bound {
         server
             .http2_mut()
             .max_concurrent_streams(STREAMS_MAX)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW)
             .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX));
         let handle = server.handle();
         let serving = server.try_serve(self.service);

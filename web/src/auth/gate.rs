@@ -15,6 +15,7 @@ use super::presented::{self, Presented};
 use super::rate::{Failures, Requests};
 use super::token::{Verified, Verifier};
 use super::{AuthOptions, Principal, Refusal, Role};
+use crate::admission::{Party, Pool};
 
 /// Look-ups of keys at once, over the pool that serves requests: whoever tries keys without end takes
 /// no more than these connections from the others.
@@ -32,6 +33,8 @@ struct Asked {
     failures: Failures,
     requests: Option<Requests>,
     lookups: Semaphore,
+    /// Those that wait for a look-up, of keys and of users.
+    unsure: Arc<Pool>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -44,7 +47,7 @@ impl std::fmt::Debug for Gate {
 
 impl Gate {
     #[must_use]
-    pub fn new(store: Store, options: AuthOptions) -> Self {
+    pub(crate) fn new(store: Store, options: AuthOptions, unsure: Arc<Pool>) -> Self {
         let asked = match options {
             AuthOptions::Open => None,
             AuthOptions::Required(required) => Some(Asked {
@@ -52,6 +55,7 @@ impl Gate {
                 failures: Failures::new(),
                 requests: required.rate_per_minute.map(Requests::new),
                 lookups: Semaphore::new(LOOKUPS_MAX),
+                unsure,
             }),
         };
         Self { store, asked }
@@ -78,7 +82,7 @@ impl Gate {
             return Ok(Principal::anonymous());
         };
         let found = match presented::read(headers) {
-            Ok(Presented::Key(text)) => self.by_key(asked, &text).await,
+            Ok(Presented::Key(text)) => self.by_key(asked, &text, from).await,
             Ok(Presented::Token(text)) => by_token(asked, &text).await.map(|token| {
                 let name = format!("user:{}", token.subject);
                 (name.into(), token.role)
@@ -135,6 +139,7 @@ impl Gate {
         &self,
         asked: &Asked,
         text: &SecretString,
+        from: Option<IpAddr>,
     ) -> Result<(Arc<str>, Role), Refusal> {
         let text = text.expose_secret();
         // What has not the form of a key needs no look-up.
@@ -144,6 +149,9 @@ impl Gate {
         let key = match self.store.remembered_key(text).await {
             Some(key) => Some(key),
             None => {
+                // However many keys are tried, and from however many connections.
+                let place = asked.unsure.take(&Party::at(from), 1);
+                let _place = place.ok_or(Refusal::Busy)?;
                 let _slot = asked.lookups.acquire().await;
                 self.store.key_of(text).await?
             }

@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use url::Url;
+
+use crate::limits::KEYS_WAIT_MAX;
 
 /// How old keys may be before they are fetched anew, beside the requests.
 const FRESH: Duration = Duration::from_secs(300);
@@ -57,6 +59,8 @@ pub(super) struct Jwks {
     held: RwLock<Option<Arc<Held>>>,
     /// When the last fetch began. Who holds it fetches; the others wait for what comes of it.
     asked: Mutex<Option<Instant>>,
+    /// Those that wait, and hold a connection meanwhile.
+    waiting: Semaphore,
 }
 
 impl std::fmt::Debug for Jwks {
@@ -74,6 +78,7 @@ impl Jwks {
             client,
             held: RwLock::default(),
             asked: Mutex::default(),
+            waiting: Semaphore::new(KEYS_WAIT_MAX),
         }
     }
 
@@ -98,7 +103,10 @@ impl Jwks {
                 return Ok(Some(key));
             }
         }
+        let place = self.waiting.try_acquire();
+        let place = place.map_err(|_| JwksError::Answer("too many wait for them".into()))?;
         let failed = self.refresh().await.err();
+        drop(place);
         match self.held().filter(|held| held.since.elapsed() < STALE_MAX) {
             Some(held) => Ok(held.find(algorithm, id)),
             None => Err(failed.unwrap_or_else(|| {

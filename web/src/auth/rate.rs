@@ -2,7 +2,7 @@
 //! bucket that fills up steadily, and whoever is idle is forgotten: memory is bounded.
 
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use governor::{Quota, RateLimiter};
 use moka::future::Cache;
 
 use super::Budget;
+use crate::admission::block;
 
 /// Failed attempts that an address has at once: a person's typing errors, and a fleet of clients
 /// behind one address after a key was revoked.
@@ -111,17 +112,6 @@ impl Requests {
                 Err(budget(0, seconds(wait).max(1)))
             }
         }
-    }
-}
-
-/// An IPv6 client commonly has a whole /64, so that is one address.
-fn block(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let bits = u128::from(v6) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(bits))
-        }
-        v4 => v4,
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Refusal {
     TooManyFailures { retry_after: u32 },
     /// The principal has made all its requests.
     TooManyRequests { budget: Budget },
+    /// Too many wait to be told whether they may come in.
+    Busy,
     /// Whoever could tell cannot be asked: the database, or the server of the token's keys.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -66,6 +68,7 @@ impl From<Refusal> for Problem {
                 }
                 problem
             }
+            Refusal::Busy => crate::admission::busy(),
             Refusal::Unavailable(cause) => Self::new(
                 Kind::Unavailable,
                 "The credentials cannot be checked now. Try again shortly.",

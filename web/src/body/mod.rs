@@ -5,15 +5,19 @@ pub(crate) mod none;
 mod parse;
 mod pointer;
 pub(crate) mod storable;
+pub(crate) mod work;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use salvo::hyper::body::Body as _;
 use salvo::oapi::{Components, Content, Operation, RequestBody, Required, ToSchema};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 use serde::de::DeserializeOwned;
 
 pub(crate) use parse::{escape, parse};
+use work::{WORK, Work};
 
+use crate::admission::Weight;
 use crate::example::Example;
 use crate::extract::{Take, extractor};
 use crate::limits::BODY_BYTES_MAX;
@@ -94,8 +98,9 @@ fn document<T: ToSchema + Example>(
 /// # Errors
 /// 413 beyond the limit, 400 when the connection breaks.
 pub(crate) async fn read(req: &mut Request) -> Result<Bytes, Problem> {
-    if let Some(Kept(bytes)) = req.extensions().get() {
-        return Ok(bytes.clone());
+    let work = WORK.try_with(Work::clone).ok();
+    if let Some(bytes) = work.as_ref().and_then(Work::bytes) {
+        return Ok(bytes);
     }
     let most = req
         .extensions()
@@ -115,8 +120,15 @@ pub(crate) async fn read(req: &mut Request) -> Result<Bytes, Problem> {
     if announced.is_some_and(|bytes| bytes > most as u64) {
         return Err(too_large());
     }
+    // Who says nothing may send as much as is allowed, and mostly has nothing to send.
+    let whole = announced.map(|bytes| usize::try_from(bytes).unwrap_or(most));
+    let expected = whole.unwrap_or(if req.body().is_end_stream() { 0 } else { most });
+    if let Some(work) = work.as_ref().filter(|_| expected > 0) {
+        work.room(expected).await?;
+    }
     let mut body = req.take_body();
     let (mut pieces, mut length) = (Vec::new(), 0);
+    let mut weight = Weight::default();
     while let Some(frame) = body.next().await {
         let frame = frame.map_err(|_| {
             Problem::new(Kind::BadRequest, "The body could not be read to its end.")
@@ -130,19 +142,21 @@ pub(crate) async fn read(req: &mut Request) -> Result<Bytes, Problem> {
             req.replace_body(body);
             return Err(too_large());
         }
+        weight.add(&piece);
         pieces.push(piece);
+    }
+    if let Some(work) = work.as_ref().filter(|_| length > 0) {
+        work.grow(weight.kib()).await?;
     }
     let bytes = match pieces.as_slice() {
         [whole] => whole.clone(),
         pieces => Bytes::from(pieces.concat()),
     };
-    req.extensions_mut().insert(Kept(bytes.clone()));
+    if let Some(work) = work {
+        work.keep(bytes.clone());
+    }
     Ok(bytes)
 }
-
-/// A body that was read.
-#[derive(Clone)]
-struct Kept(Bytes);
 
 /// Gives a route another limit than [`BODY_BYTES_MAX`], in bytes.
 #[derive(Clone, Copy, Debug)]

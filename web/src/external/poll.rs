@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::lease;
 use crate::App;
 use crate::answer::{Found, Result};
-use crate::body::MaybeBody;
+use crate::body::{MaybeBody, work};
 use crate::example::Example;
 use crate::json::Json;
 use crate::moment::Moment;
@@ -172,6 +172,7 @@ pub async fn poll_external(
             return Ok(Found(ExternalItems { items }));
         };
         if place.is_none() {
+            work::let_go();
             place = Some(WAITERS.try_acquire().map_err(|_| {
                 let detail =
                     format!("{WAITERS_MAX} polls wait already; ask again, or without `wait_ms`.");

@@ -1,6 +1,7 @@
 //! What every call passes: its id, who calls, its log line.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -14,12 +15,15 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Layer;
 use tracing::Instrument as _;
 
+use super::limits::QUESTION_TIMEOUT;
+use super::metered::{Holding, Metered};
 use super::status::refuse;
 use super::unread;
 use crate::App;
 use crate::actor::traceparent;
+use crate::admission::{self, Party, Share};
 use crate::auth::{Budget, Role};
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Kind, Problem};
 use crate::request_id::{self, RequestId};
 
 /// Health and reflection say nothing of anybody's runs.
@@ -29,6 +33,9 @@ const CONTRACT: &str = "/stepwell.";
 #[derive(Clone, Debug)]
 pub(super) struct Caller(pub(super) Actor);
 
+/// Who calls, as whom they are counted, and the slot of the call.
+type Admitted = (Actor, Party, Share);
+
 /// Says who calls, whether they may, and what is left of their requests. The one place where a call is
 /// let in.
 async fn admit(
@@ -36,17 +43,27 @@ async fn admit(
     headers: &HeaderMap,
     from: Option<IpAddr>,
     method: &str,
-) -> (Result<Actor, Problem>, Option<Budget>) {
+) -> (Result<Admitted, Problem>, Option<Budget>) {
     let principal = match app.gate.authenticate(headers, from).await {
         Ok(principal) => principal,
         Err(refusal) => return (Err(refusal.into()), None),
     };
-    let actor = principal.allow(role(method)).map(|()| Actor {
-        name: principal.name.to_string(),
-        request_id: None,
-        traceparent: traceparent(headers),
+    let party = if app.gate.is_open() {
+        Party::at(from)
+    } else {
+        Party::Principal(Arc::clone(&principal.name))
+    };
+    let admitted = principal.allow(role(method)).map_err(Problem::from);
+    let admitted = admitted.and_then(|()| {
+        let slot = admission::enter(&app.admission.requests, &party)?;
+        let actor = Actor {
+            name: principal.name.to_string(),
+            request_id: None,
+            traceparent: traceparent(headers),
+        };
+        Ok((actor, party, slot))
     });
-    (actor.map_err(Problem::from), principal.budget)
+    (admitted, principal.budget)
 }
 
 /// The role that a call needs: what only looks on is for everybody.
@@ -116,6 +133,7 @@ where
     let ours = method.starts_with(CONTRACT);
     let connection = request.extensions().get::<TcpConnectInfo>();
     let from = connection.and_then(TcpConnectInfo::remote_addr);
+    let peer = from;
     let from = from.map(|address| address.ip());
     // The request itself cannot be shared while somebody asks who sent it.
     let headers = request.headers().clone();
@@ -131,17 +149,35 @@ where
         let (admitted, budget) = match refused {
             Some(problem) => (Err(problem), None),
             None if ours => admit(&app, &headers, from, &method).await,
-            None => (Ok(Actor::default()), None),
+            None => (question(&app, from), None),
         };
         let nobody = Actor {
             request_id: Some(id.0.clone()),
             ..Actor::default()
         };
         let mut response = match admitted {
-            Ok(mut actor) => {
+            Ok((mut actor, party, slot)) => {
+                if let Some(peer) = peer.filter(|_| ours) {
+                    app.connections.known(peer);
+                }
                 actor.request_id = Some(id.0.clone());
                 request.extensions_mut().insert(Caller(actor));
-                let response = inner.call(request).await?;
+                let packed = request.headers().contains_key("grpc-encoding");
+                let (head, body) = request.into_parts();
+                // Of the message, until the answer begins.
+                let (body, _work) = Metered::new(body, packed, party, &app.admission.bodies);
+                let request = http::Request::from_parts(head, Body::new(body));
+                let response = if ours {
+                    let response = inner.call(request).await?;
+                    drop(slot);
+                    response
+                } else {
+                    match tokio::time::timeout(QUESTION_TIMEOUT, inner.call(request)).await {
+                        // Whoever follows the health of the server goes on holding it.
+                        Ok(response) => response?.map(|body| Body::new(Holding(body, slot))),
+                        Err(_) => refuse(&late(), &nobody).into_http(),
+                    }
+                };
                 match unread::problem(response.headers()).filter(|_| ours) {
                     Some(problem) => refuse(&problem, &nobody).into_http(),
                     None => response,
@@ -165,6 +201,21 @@ where
     }
     .instrument(span)
     .await
+}
+
+/// Takes the slot of a call that anybody may make, for as long as its answer goes on.
+fn question(app: &App, from: Option<IpAddr>) -> Result<Admitted, Problem> {
+    let party = Party::at(from);
+    let slot = admission::enter(&app.admission.contract, &party)?;
+    Ok((Actor::default(), party, slot))
+}
+
+fn late() -> Problem {
+    let words = format!(
+        "The question did not come within {} s.",
+        QUESTION_TIMEOUT.as_secs()
+    );
+    Problem::new(Kind::TimedOut, words)
 }
 
 /// Whether a header of REST tells how many requests are left: those are metadata as well.

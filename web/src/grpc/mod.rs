@@ -2,7 +2,8 @@
 //! product: what is asked is checked, done and audited by what REST uses.
 //!
 //! [`door`] is what every call passes, [`status`] turns problems into statuses, [`unread`] what
-//! the framework answers itself, [`server`] listens.
+//! the framework answers itself, [`server`] listens, [`incoming`] gives
+//! connections their places, [`metered`] counts what they send.
 
 mod cancel;
 mod door;
@@ -10,7 +11,9 @@ mod execute;
 mod execution;
 mod get;
 mod guarded;
-mod limits;
+mod incoming;
+pub mod limits;
+mod metered;
 mod retry;
 mod server;
 mod signal;

@@ -3,22 +3,28 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
 use super::door::Door;
-use super::limits::{KEEPALIVE_EVERY, KEEPALIVE_TIMEOUT, MESSAGE_BYTES_MAX, STREAMS_MAX};
+use super::incoming::incoming;
+use super::limits::{
+    CONNECTIONS_MAX, KEEPALIVE_EVERY, KEEPALIVE_TIMEOUT, MESSAGE_BYTES_MAX, QUESTION_BYTES_MAX,
+    STREAMS_MAX,
+};
 use super::wire::workflow_service_server::WorkflowServiceServer;
 use super::{DESCRIPTORS, Workflows};
-use crate::limits::{HEADER_BYTES_MAX, REQUEST_TIMEOUT};
+use crate::connections::{Connections, Limits};
+use crate::limits::{CONNECTION_WINDOW, HEADER_BYTES_MAX, REQUEST_TIMEOUT, STREAM_WINDOW};
+use crate::server::open;
 use crate::{App, ServeError, WebOptions};
 
 /// A gRPC socket that is bound and not yet served.
 #[derive(Debug)]
 pub struct Bound {
-    incoming: TcpIncoming,
+    listener: TcpListener,
     address: SocketAddr,
     app: App,
 }
@@ -35,17 +41,16 @@ pub fn bind(
 ) -> Result<Bound, ServeError> {
     let address = options.listen;
     let refused = |source| ServeError::Bind { address, source };
-    let incoming = TcpIncoming::bind(address)
-        .map_err(refused)?
-        .with_nodelay(Some(true));
-    let address = incoming.local_addr().map_err(refused)?;
+    let listener = open(address).map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
     let app = App {
+        connections: Arc::new(Connections::new(CONNECTIONS_MAX)),
         options: Arc::new(options),
         shutdown,
         ..rest.clone()
     };
     Ok(Bound {
-        incoming,
+        listener,
         address,
         app,
     })
@@ -82,9 +87,17 @@ impl Bound {
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX)
         .accept_compressed(CompressionEncoding::Gzip);
+        let health_service = health_service.max_decoding_message_size(QUESTION_BYTES_MAX);
         let shutdown = self.app.shutdown.clone();
+        let limits = Limits {
+            end: shutdown.clone(),
+            silence: self.app.options.patience.head,
+        };
+        let incoming = incoming(self.listener, Arc::clone(&self.app.connections), limits);
         let serving = Server::builder()
             .max_concurrent_streams(STREAMS_MAX)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW)
             .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .http2_max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
@@ -98,15 +111,17 @@ impl Bound {
             .add_service(
                 reflection()
                     .build_v1()
-                    .map_err(|error| broken(error.into()))?,
+                    .map_err(|error| broken(error.into()))?
+                    .max_decoding_message_size(QUESTION_BYTES_MAX),
             )
             .add_service(
                 reflection()
                     .build_v1alpha()
-                    .map_err(|error| broken(error.into()))?,
+                    .map_err(|error| broken(error.into()))?
+                    .max_decoding_message_size(QUESTION_BYTES_MAX),
             )
             .add_service(workflows)
-            .serve_with_incoming_shutdown(self.incoming, shutdown.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
         tokio::pin!(serving);
         tokio::select! {
             ended = &mut serving => return ended.map_err(|error| broken(error.into())),

@@ -6,6 +6,7 @@ use stepwell_queue::Actor;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
+use super::limits::TOLD_BYTES_MAX;
 use crate::body::escape;
 use crate::problem::{Fault, Kind, Problem};
 
@@ -25,7 +26,13 @@ pub(super) fn refuse(problem: &Problem, actor: &Actor) -> Status {
     );
     if !problem.errors().is_empty() {
         let violation = |fault: &Fault| FieldViolation::new(place(fault), fault.detail.as_str());
-        details.set_bad_request(problem.errors().iter().map(violation).collect::<Vec<_>>());
+        let mut left = TOLD_BYTES_MAX;
+        let violations = problem.errors().iter().map(violation);
+        let told = violations.take_while(|told| {
+            left = left.saturating_sub(told.field.len() + told.description.len());
+            left > 0
+        });
+        details.set_bad_request(told.collect::<Vec<_>>());
     }
     if let Some(seconds) = problem.retry_after() {
         details.set_retry_info(Some(Duration::from_secs(seconds.into())));

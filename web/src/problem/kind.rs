@@ -80,7 +80,7 @@ kinds! {
     Internal = ("internal", INTERNAL_SERVER_ERROR, "Internal error");
     /// The database cannot be reached; `Retry-After` says when to come back.
     Unavailable = ("unavailable", SERVICE_UNAVAILABLE, "The service is not available");
-    /// The server has as many requests in work as it allows itself.
+    /// The server has as much in work as it allows itself, in all or for one client; `Retry-After` says when to come back.
     Overloaded = ("overloaded", SERVICE_UNAVAILABLE, "The server is busy");
     /// The answer took longer than the server allows.
     TimedOut = ("timed-out", SERVICE_UNAVAILABLE, "The request took too long");

@@ -13,6 +13,7 @@ use super::wire::Run;
 use crate::App;
 use crate::answer::Result;
 use crate::apart;
+use crate::body::work;
 use crate::clock::now;
 use crate::idempotency::IdempotencyKey;
 use crate::page::parameter;
@@ -193,6 +194,7 @@ pub async fn place(
         other => return refused(other).map(Progress::Before),
     }
     if let Some((mut end, time)) = waiter {
+        work::let_go();
         tokio::select! {
             () = end.over() => {}
             () = tokio::time::sleep(time) => {}
