@@ -12,7 +12,7 @@ const MOST: &str = "${size(input.list.filter(x, x in input.list))}";
 
 /// Its list: each turn compares with all.
 fn input() -> Value {
-    let length = (EXPRESSION_COST_MAX as f64 * 0.7).sqrt() as u32;
+    let length = (EXPRESSION_COST_MAX * 7 / 10).isqrt();
     json!({ "list": (0..length).collect::<Vec<_>>() })
 }
 

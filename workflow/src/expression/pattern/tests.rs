@@ -56,6 +56,12 @@ fn what_is_no_pattern_or_too_large_is_refused() {
         assert!(problem.contains(why), "{problem}");
         assert!(units > 0);
     }
+    // One of these takes seconds, and never begins.
+    let folds = r"(?i:[\x{0}-\x{fffff}])".repeat(45);
+    let meter = Meter::begin(Allowance::whole());
+    assert!(matches("a", &folds).is_err());
+    assert_eq!(meter.spent(), EXPRESSION_COST_MAX);
+    drop(meter);
     // A thousand of these are too much for a step.
     assert!(told("a", &r"\pL".repeat(150)).1 * 1_000 > EXPRESSION_COST_MAX);
 }
