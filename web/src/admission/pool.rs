@@ -168,7 +168,8 @@ mod tests {
         drop((a, b));
         assert!(more.grow(2) && more.grow(100));
         drop(more);
-        assert_eq!((pool.held().all, pool.held().by.len()), (0, 0));
+        let left = pool.held();
+        assert_eq!((left.all, left.by.len()), (0, 0));
     }
 
     #[test]
