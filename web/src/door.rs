@@ -52,7 +52,10 @@ impl Door {
         res: &mut Response,
         ctrl: &mut FlowCtrl,
     ) -> Result<(), Problem> {
-        self.site.check(req)?;
+        if let Err(problem) = self.site.check(req) {
+            depot.insert_typed(Stranger);
+            return Err(problem);
+        }
         // Nothing is held, and nothing of the body read, before it is known who asks.
         let (needed, party) = match self.admit(req, depot).await {
             Ok(admitted) => admitted,

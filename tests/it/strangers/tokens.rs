@@ -28,7 +28,7 @@ async fn a_wrong_token_is_404_whatever_the_body_and_before_it_comes() {
             (token, "transfer-encoding: chunked"),
             (
                 "x",
-                "content-type: text/plain\r\ncontent-encoding: gzip\r\ncontent-length: 7",
+                "content-type: application/xml\r\ncontent-encoding: gzip\r\ncontent-length: 7",
             ),
         ] {
             let path = path.replace("{token}", token);
