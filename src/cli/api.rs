@@ -41,7 +41,7 @@ impl Api {
         let allow_private = allow_private.unwrap_or(false);
         let bound =
             parts::bind(server.clone(), auth, &process, &store, allow_private, &stop).await?;
-        let grpc = parts::bind_grpc(server, &process, &bound, &stop)?;
+        let grpc = parts::bind_grpc(&server, &process, &bound, &stop)?;
         let url = format!("http://{}", bound.address());
         if given.json {
             let grpc = grpc.address().to_string();

@@ -109,7 +109,7 @@ pub(super) async fn bind(
 
 /// Binds the socket of the gRPC door.
 pub(super) fn bind_grpc(
-    server: Server,
+    server: &Server,
     process: &Process,
     rest: &Bound,
     stop: &CancellationToken,

@@ -109,7 +109,7 @@ impl Parts {
             stop,
         )
         .await?;
-        let grpc = parts::bind_grpc(self.server, &self.process, &bound, stop)?;
+        let grpc = parts::bind_grpc(&self.server, &self.process, &bound, stop)?;
         let mut worker = self.worker;
         if !self.elsewhere {
             worker.public_url = format!("http://{}", reachable(bound.address()));

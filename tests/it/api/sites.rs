@@ -58,7 +58,7 @@ fn unsafe_operations(document: &Value) -> Vec<(Method, String)> {
         for method in item.as_object().unwrap().keys() {
             let method: Method = method.to_uppercase().parse().unwrap();
             if !method.is_safe() {
-                let path = path.replace('{', "").replace('}', "");
+                let path = path.replace(['{', '}'], "");
                 all.push((method, path));
             }
         }

@@ -101,6 +101,8 @@ impl Host {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
     use super::*;
 
     fn host(text: &str) -> Host {
