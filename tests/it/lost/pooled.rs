@@ -13,8 +13,8 @@ const PREPARED: u32 = 500;
 const START_MAX: Duration = Duration::from_secs(30);
 const TAKES_A_PLACE: &str = "insert into stepwell.place (run_id, workflow_id, key, most) values";
 
-#[tokio::test]
-async fn a_worker_frozen_behind_a_pooler_stops_nobody() {
+/// Plays acts behind the pooler, each with a blow at a statement within a transaction.
+async fn struck(blow: Blow) {
     for (name, statement) in [
         ("queue", TAKES_A_PLACE),
         ("told", "update stepwell.outbox set cursor = $3"),
@@ -23,22 +23,18 @@ async fn a_worker_frozen_behind_a_pooler_stops_nobody() {
         let Some(stage) = Stage::pooled(act.role, PREPARED).await else {
             return;
         };
-        play_on(stage, act, Target::with(statement), Blow::Freeze).await;
+        play_on(stage, act, Target::with(statement), blow).await;
     }
 }
 
 #[tokio::test]
+async fn a_worker_frozen_behind_a_pooler_stops_nobody() {
+    struck(Blow::Freeze).await;
+}
+
+#[tokio::test]
 async fn an_answer_lost_behind_a_pooler_leaks_nothing() {
-    for (name, statement) in [
-        ("queue", TAKES_A_PLACE),
-        ("told", "update stepwell.outbox set cursor = $3"),
-    ] {
-        let act = act(name);
-        let Some(stage) = Stage::pooled(act.role, PREPARED).await else {
-            return;
-        };
-        play_on(stage, act, Target::with(statement), Blow::Lose).await;
-    }
+    struck(Blow::Lose).await;
 }
 
 #[tokio::test]
